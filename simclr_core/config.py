@@ -1,0 +1,200 @@
+"""What a run is asked to do: frozen records, validated at construction, JSON both ways, one hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from simclr_core.errors import ConfigError, sentence
+from simclr_core.registry import Label, Params, make_params, number, option, span
+
+R = TypeVar("R", bound=Params)
+SCHEMA = 1
+AUTO = Label("automatic", "自动")
+
+# One meaning of "seen pictures" for every data set: enough for the small encoder in minutes, never under 4 epochs.
+AUTO_IMAGES_SEEN = 650_000
+AUTO_EPOCHS = (4, 400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig(Params):
+    """How the two views of an image are drawn. Probabilities are per view; strengths follow SimCLR appendix A."""
+
+    crop_scale: tuple[float, float] = span(
+        (0.2, 1.0), 0.01, 1.0, Label("Crop area", "裁剪面积"), Label("share of the picture's area", "占原图面积的比例")
+    )
+    flip_p: float = number(0.5, 0, 1, Label("Flip", "水平翻转"))
+    jitter_p: float = number(0.8, 0, 1, Label("Colour jitter", "颜色抖动"))
+    jitter_strength: float = number(
+        0.5,
+        0,
+        1,
+        Label("Jitter strength", "抖动强度"),
+        Label("1 = brightness, contrast, saturation 0.8 and hue 0.2", "1 = 亮度、对比度、饱和度 0.8，色调 0.2"),
+    )
+    grayscale_p: float = number(0.2, 0, 1, Label("Grey", "灰度"))
+    blur_p: float = number(0.0, 0, 1, Label("Blur", "模糊"))
+    blur_sigma: tuple[float, float] = span((0.1, 2.0), 0.05, 8, Label("Blur σ (pixels)", "模糊 σ（像素）"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig(Params):
+    """Backbone and projection head. The backbone's name is looked up in `model.BACKBONES`."""
+
+    backbone: str = "small"
+    stem: str = option(
+        "cifar",
+        {"cifar": Label("small pictures (3×3)", "小图（3×3）"), "imagenet": Label("large pictures (7×7)", "大图（7×7）")},
+        Label("Stem", "输入层"),
+        Label("of the ResNets; the small encoder has its own", "仅用于 ResNet；小编码器自带输入层"),
+    )
+    head_layers: int = number(2, 2, 3, Label("Head layers", "投影头层数"), integer=True)
+    hidden_dim: int = number(256, 8, 8192, Label("Head width", "投影头宽度"), integer=True, log=True)
+    proj_dim: int = number(64, 2, 2048, Label("Width of z", "z 的维数"), integer=True, log=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig(Params):
+    """The objective and the optimisation. `objective` is looked up in `objectives.OBJECTIVES`."""
+
+    objective: str = "nt_xent"
+    objective_params: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float = number(0.2, 0.001, 100, Label("Temperature τ", "温度系数 τ"), log=True)
+    batch_size: int = number(
+        256, 1, 65536, Label("Batch (images)", "批大小（图像数）"), integer=True, log=True
+    )
+    epochs: int | None = number(
+        None,
+        1,
+        100_000,
+        Label("Epochs", "轮数"),
+        Label("automatic: about 650,000 pictures seen", "自动：共看约 65 万张图"),
+        integer=True,
+        auto=AUTO,
+    )
+    optimizer: str = option(
+        "adamw", {"adamw": Label("AdamW", "AdamW"), "sgd": Label("SGD", "SGD")}, Label("Optimizer", "优化器")
+    )
+    lr: float | None = number(
+        None,
+        0,
+        100,
+        Label("Learning rate", "学习率"),
+        Label("automatic: scaled by the square root of the batch", "自动：按批大小的平方根缩放"),
+        log=True,
+        auto=AUTO,
+    )
+    weight_decay: float = number(1e-4, 0, 1, Label("Weight decay", "权重衰减"), log=True)
+    warmup: float = number(
+        0.05, 0, 0.9, Label("Warm-up", "预热"), Label("share of all steps", "占总步数的比例")
+    )
+    clip_norm: float | None = number(None, 0.001, 1e6, Label("Gradient clip", "梯度裁剪"), log=True, auto=Label("off", "关"))
+    seed: int = number(0, 0, 2**31 - 1, Label("Seed", "随机种子"), integer=True)
+    device: str = option(
+        "auto",
+        {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "cpu", "cuda", "mps")},
+        Label("Device", "设备"),
+    )
+    precision: str = option(
+        "auto",
+        {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "fp32", "bf16")},
+        Label("Precision", "精度"),
+    )
+    threads: int | None = number(None, 1, 1024, Label("Threads", "线程数"), integer=True, auto=AUTO)
+    checkpoint_every: int | None = number(
+        None, 1, 10**9, Label("Checkpoint every (steps)", "检查点间隔（步）"), integer=True, auto=AUTO
+    )
+    keep_every: int | None = number(
+        None, 1, 10**9, Label("Keep a checkpoint every (steps)", "保留检查点间隔（步）"), integer=True, auto=Label("off", "关")
+    )
+
+    def __post_init__(self) -> None:
+        Params.__post_init__(self)
+        if not isinstance(self.objective_params, Mapping):
+            rule = "a mapping from parameter names to values"
+            raise ConfigError(sentence("objective_params", rule, self.objective_params, 'write for example {"tile": 512}'))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(Params):
+    """Everything that decides a run's result, together with the pictures themselves."""
+
+    images: str = "demo"
+    image_size: int | None = number(
+        None, 8, 1024, Label("Picture size", "图像边长"), integer=True, auto=Label("as they are", "原尺寸")
+    )
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        Params.__post_init__(self)
+        if self.schema != SCHEMA:
+            raise ConfigError(sentence("schema", f"{SCHEMA}", self.schema, "this file is of another version"))
+
+    def resolved(self, n_images: int) -> RunConfig:
+        """The same run with every automatic number that depends on the data filled in, so that it is fixed and shown."""
+        train = self.train
+        low, high = AUTO_EPOCHS
+        epochs = train.epochs or min(max(round(AUTO_IMAGES_SEEN / n_images), low), high)
+        lr = train.lr if train.lr is not None else auto_lr(train.optimizer, train.batch_size)
+        return replace(self, train=replace(train, epochs=epochs, lr=lr))
+
+
+def auto_lr(optimizer: str, batch_size: int) -> float:
+    """Learning rate of a batch by square-root scaling (SimCLR appendix B.1), from the values tuned at batch 256."""
+    at_256 = {"adamw": 3e-3, "sgd": 0.4}[optimizer]
+    return float(f"{at_256 * (batch_size / 256) ** 0.5:.3g}")
+
+
+def to_dict(config: Params) -> dict[str, Any]:
+    """Plain JSON values, tuples as lists."""
+    return json.loads(json.dumps(asdict(config), default=dict))
+
+
+def from_dict(kind: type[R], data: Mapping[str, Any]) -> R:
+    """Rebuild a record; an unknown name or a value out of range is a `ConfigError`."""
+    if not isinstance(data, Mapping):
+        raise ConfigError(sentence(kind.__name__, "a JSON object", data, "see docs/configuration.md"))
+    nested = {f.name: f.default_factory for f in fields(kind) if is_dataclass(f.default_factory)}
+    values = {k: from_dict(nested[k], v) if k in nested else v for k, v in data.items()}  # type: ignore[arg-type]
+    return make_params(kind, values)
+
+
+def _parse(text: str) -> Any:
+    """JSON where it parses (numbers, true, null, [0.2, 1]); otherwise the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def with_overrides(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """Apply command-line settings such as `train.epochs=2`; unknown names are errors."""
+    data = to_dict(config)
+    for item in overrides:
+        path, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(sentence("--set", "of the form a.b=value", item, "write for example train.epochs=2"))
+        *parents, leaf = path.strip().split(".")
+        node = data
+        for name in parents:
+            node = node.get(name)  # type: ignore[assignment]
+            if not isinstance(node, dict):
+                raise ConfigError(sentence("--set", "a known setting", path, "see docs/configuration.md"))
+        node[leaf] = _parse(value)
+    return from_dict(RunConfig, data)
+
+
+def run_id(config: RunConfig, data_digest: str) -> str:
+    """Twelve hex digits of the configuration and the pictures; device and threads do not count."""
+    data = to_dict(config)
+    for name in ("device", "threads"):
+        data["train"].pop(name)
+    text = json.dumps([data, data_digest], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,261 @@
+"""The arrays that flow from images to a verdict: frozen records, numpy only, checked at construction.
+
+Legend: n images, h w pixels, dh width of the backbone's output h, dz width of the projection head's output z,
+k neighbours, dims 2 or 3 axes of a map. Cosines are in [−1, 1]; distances are 1 − cosine in [0, 2].
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from simclr_core.errors import DataError, sentence
+
+Space = Literal["h", "z"]
+Split = Literal["train", "test", "all"]
+Severity = Literal["ok", "warn", "fail"]
+SPACES: tuple[Space, ...] = ("h", "z")
+SPLITS: tuple[Split, ...] = ("train", "test", "all")
+
+
+def _same_length(n: int, **columns: np.ndarray | None) -> None:
+    for name, column in columns.items():
+        if column is not None and len(column) != n:
+            raise DataError(sentence(name, f"as long as the other columns ({n} rows)", len(column), "align the rows"))
+
+
+def require_finite(name: str, x: np.ndarray) -> None:
+    """Refuse NaN and infinity with the number of bad rows and the first of them."""
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if len(bad):
+        found = f"{len(bad)} rows with NaN or infinity (first: row {bad[0]})"
+        raise DataError(f"`{name}` must be finite, got {found}; drop these rows or find what made them")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """Pictures of one size, three channels, with what is known about them.
+
+    `index` is each picture's row in the whole source, so that splits of one source never share an index.
+    `notices` say openly what was done to the pictures on the way in (resized, skipped, made three-channel).
+    """
+
+    image: UInt8[np.ndarray, "n h w 3"]
+    label: Int[np.ndarray, " n"] | None
+    index: Int[np.ndarray, " n"]
+    class_names: tuple[str, ...] = ()
+    spec: str
+    split: Split
+    notices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.image)
+        if n < 2:
+            raise DataError(sentence("images", "at least 2 pictures", n, "contrast needs something to contrast with"))
+        _same_length(n, label=self.label, index=self.index)
+        if self.label is not None and self.label.min() < 0:
+            raise DataError(sentence("label", "0 or larger", int(self.label.min()), "number the classes from 0"))
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hex digits that change when a pixel, a label or the order changes."""
+        sha = hashlib.sha256(str(self.image.shape).encode())
+        sha.update(np.ascontiguousarray(self.image))
+        if self.label is not None:
+            sha.update(np.ascontiguousarray(self.label.astype(np.int64)))
+        return sha.hexdigest()[:16]
+
+    def take(self, rows: np.ndarray) -> ImageSet:
+        """The pictures at these positions, in this order."""
+        return ImageSet(
+            image=self.image[rows],
+            label=None if self.label is None else self.label[rows],
+            index=self.index[rows],
+            class_names=self.class_names,
+            spec=self.spec,
+            split=self.split,
+            notices=self.notices,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EmbeddingTable:
+    """What an encoder made of n pictures: h, z or both, and which pictures they were."""
+
+    h: Float[np.ndarray, "n dh"] | None
+    z: Float[np.ndarray, "n dz"] | None
+    label: Int[np.ndarray, " n"] | None = None
+    index: Int[np.ndarray, " n"]
+    class_names: tuple[str, ...] = ()
+    encoder: str = ""
+    spec: str = ""
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        if self.h is None and self.z is None:
+            raise DataError("an embedding table must hold `h`, `z` or both, got neither; encode the images first")
+        _same_length(len(self), h=self.h, z=self.z, label=self.label, index=self.index)
+        for name in self.spaces:
+            require_finite(name, self.space(name))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """Which of h and z are there, h first."""
+        return tuple(s for s in SPACES if getattr(self, s) is not None)
+
+    def space(self, name: Space) -> Float[np.ndarray, "n d"]:
+        """The matrix of one space; `DataError` when the table lacks it."""
+        x = getattr(self, name, None) if name in SPACES else None
+        if x is None:
+            raise DataError(sentence("space", f"one of {', '.join(self.spaces)}", name, "choose a space of this table"))
+        return x
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairTable:
+    """Two views of each of n images, encoded: row i of every matrix comes from image `index[i]`.
+
+    `seed` and `augment` let the very same views be drawn again.
+    """
+
+    z_a: Float[np.ndarray, "n dz"] | None
+    z_b: Float[np.ndarray, "n dz"] | None
+    h_a: Float[np.ndarray, "n dh"] | None = None
+    h_b: Float[np.ndarray, "n dh"] | None = None
+    label: Int[np.ndarray, " n"] | None = None
+    index: Int[np.ndarray, " n"]
+    encoder: str = ""
+    seed: int = 0
+    augment: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _same_length(len(self.index), z_a=self.z_a, z_b=self.z_b, h_a=self.h_a, h_b=self.h_b, label=self.label)
+        if not self.spaces:
+            raise DataError("a pair table must hold `z_a` and `z_b`, or `h_a` and `h_b`; got neither pair")
+
+    @property
+    def spaces(self) -> tuple[Space, ...]:
+        """Which of h and z are there, h first."""
+        return tuple(s for s in SPACES if getattr(self, s + "_a") is not None and getattr(self, s + "_b") is not None)
+
+    def space(self, name: Space) -> tuple[np.ndarray, np.ndarray]:
+        """Both views' matrices of one space."""
+        if name not in self.spaces:
+            raise DataError(sentence("space", f"one of {', '.join(self.spaces)}", name, "choose a space of this table"))
+        return getattr(self, name + "_a"), getattr(self, name + "_b")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NeighbourGraph:
+    """The k nearest others of each row, nearest first, the row itself excluded."""
+
+    index: Int[np.ndarray, "n k"]
+    distance: Float[np.ndarray, "n k"]
+    metric: str
+
+    @property
+    def k(self) -> int:
+        return self.index.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Map:
+    """A picture of an embedding space in 2 or 3 axes. Positions carry no unit."""
+
+    xy: Float[np.ndarray, "n dims"]
+    index: Int[np.ndarray, " n"]
+    label: Int[np.ndarray, " n"] | None
+    method: str
+    space: str
+    params: Mapping[str, Any]
+    seed: int
+    seconds: float
+    trustworthiness: float | None
+
+    @property
+    def dims(self) -> int:
+        return self.xy.shape[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One rule's answer about one space. `sentence` is English; `sentences` holds it in every language of the rule.
+
+    `value` is None when the rule could not be applied; the sentence then says why.
+    """
+
+    id: str
+    severity: Severity
+    value: float | None
+    reference: Mapping[str, float | None]
+    threshold: float | None
+    sentences: Mapping[str, str]
+    source: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return self.sentences["en"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpaceReport:
+    """Everything measured of one space of one table, and what follows from it."""
+
+    space: Space
+    n: int
+    dim: int
+    verdict: str
+    severity: Severity
+    findings: tuple[Finding, ...]
+    metrics: Mapping[str, float | None]
+    references: Mapping[str, Mapping[str, float | None]]
+    eigenvalue: Float[np.ndarray, " d"]
+    k_occurrence: Int[np.ndarray, " n"]
+    neighbours: NeighbourGraph
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CollapseReport:
+    """The diagnosis of an embedding table: `top` is the space asked for, `spaces` holds them all."""
+
+    top: Space
+    spaces: Mapping[Space, SpaceReport]
+
+    def __getattr__(self, name: str) -> Any:
+        """Read the asked-for space's values directly: report.verdict, report.metrics, …"""
+        if name.startswith("__") or name in ("top", "spaces"):
+            raise AttributeError(name)
+        return getattr(self.spaces[self.top], name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStep:
+    """One reported step of a training run. Losses in nats, cosines of z, rates in images (not views) per second."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    loss_ceiling: float | None
+    loss_floor: float | None
+    contrastive_accuracy: float
+    positive_cosine: float
+    negative_cosine: float
+    std_ratio: float
+    lr: float
+    grad_norm: float
+    images_per_second: float
+    seconds: float

@@ -1,0 +1,154 @@
+"""Embedding tables, pair tables and maps on disk: npz without pickle, Parquet, every text as JSON beside the arrays."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simclr_core.errors import DataError, sentence
+from simclr_core.records import EmbeddingTable, Map, PairTable
+from simclr_core.store import write_atomic
+
+ABOUT = "about"  # the array that holds a JSON text: class names, encoder, …
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """Every array of an npz, never unpickling; a `DataError` says what is wrong with a bad file."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(sentence("file", "an existing .npz", str(path), "check the path"))
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise DataError(sentence("file", "an npz of plain arrays", str(path), f"it cannot be read: {error}")) from None
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray | None], about: Mapping[str, Any]) -> None:
+    """Write arrays and a JSON text, replacing the file as a whole."""
+    buffer = BytesIO()
+    present = {k: v for k, v in arrays.items() if v is not None}
+    np.savez_compressed(buffer, **present, **{ABOUT: np.array(json.dumps(about))})
+    write_atomic(Path(path), buffer.getvalue())
+
+
+def _about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return json.loads(str(arrays[ABOUT])) if ABOUT in arrays else {}
+
+
+def _float(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    x = arrays.get(name)
+    if x is None:
+        return None
+    if x.ndim != 2 or not (np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)):
+        raise DataError(sentence(name, "a matrix of numbers (n, d)", f"{x.dtype}{x.shape}", "save one row an image"))
+    return x if x.dtype == np.float64 else x.astype(np.float32)
+
+
+def _column(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    x = arrays.get(name)
+    return None if x is None else x.astype(np.int64).reshape(-1)
+
+
+def save_embeddings(table: EmbeddingTable, path: str | Path, *, half: bool = False) -> None:
+    """Write h, z, index and label; `half` stores the matrices as float16, for small bundled files."""
+    kind = np.float16 if half else np.float32
+    matrices = {s: table.space(s).astype(kind) for s in table.spaces}
+    about = {k: getattr(table, k) for k in ("class_names", "encoder", "spec", "split")}
+    write_npz(path, matrices | {"index": table.index, "label": table.label}, about)
+
+
+def load_embeddings(path: str | Path) -> EmbeddingTable:
+    """Read an embedding table: an npz with h and/or z (label and index optional), or a plain .npy matrix taken as h.
+
+    Raises:
+        DataError: no such file, not plain arrays, wrong shapes, or values that are not finite.
+    """
+    path = Path(path)
+    if path.suffix == ".npy" and path.is_file():
+        arrays = {"h": np.load(path, allow_pickle=False)}
+    else:
+        arrays = read_npz(path)
+    h, z = _float(arrays, "h"), _float(arrays, "z")
+    if h is None and z is None:
+        found = ", ".join(k for k in arrays if k != ABOUT) or "no arrays"
+        raise DataError(sentence("file", "an npz with the matrix `h` or `z`", found, "rename the matrix to h"))
+    n = len(h) if h is not None else len(z) if z is not None else 0
+    index = _column(arrays, "index")
+    about = _about(arrays)
+    return EmbeddingTable(
+        h=h,
+        z=z,
+        label=_column(arrays, "label"),
+        index=np.arange(n) if index is None else index,
+        class_names=tuple(about.get("class_names", ())),
+        encoder=about.get("encoder", path.stem),
+        spec=about.get("spec", ""),
+        split=about.get("split", ""),
+    )
+
+
+def save_pairs(pairs: PairTable, path: str | Path, *, half: bool = False) -> None:
+    """Write both views' matrices of each space, and what draws the same views again."""
+    kind = np.float16 if half else np.float32
+    arrays: dict[str, np.ndarray | None] = {"index": pairs.index, "label": pairs.label}
+    for s in pairs.spaces:
+        a, b = pairs.space(s)
+        arrays |= {f"{s}_a": a.astype(kind), f"{s}_b": b.astype(kind)}
+    write_npz(path, arrays, {"encoder": pairs.encoder, "seed": pairs.seed, "augment": dict(pairs.augment)})
+
+
+def load_pairs(path: str | Path) -> PairTable:
+    """Read a pair table: z_a, z_b (n, d) and/or h_a, h_b, row i of both from one image."""
+    arrays = read_npz(path)
+    matrices = {name: _float(arrays, name) for name in ("z_a", "z_b", "h_a", "h_b")}
+    n = max((len(m) for m in matrices.values() if m is not None), default=0)
+    index = _column(arrays, "index")
+    return PairTable(
+        **matrices,
+        label=_column(arrays, "label"),
+        index=np.arange(n) if index is None else index,
+        **{k: v for k, v in _about(arrays).items() if k in ("encoder", "seed", "augment")},
+    )
+
+
+def save_map(m: Map, path: str | Path) -> None:
+    """Write a map as Parquet: index, x, y (z) and label; method, parameters and seed ride in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"index": m.index} | {axis: m.xy[:, i].astype(np.float32) for i, axis in enumerate("xyz"[: m.dims])}
+    if m.label is not None:
+        columns["label"] = m.label
+    about = {k: getattr(m, k) for k in ("method", "space", "params", "seed", "seconds", "trustworthiness")}
+    table = pa.table(columns).replace_schema_metadata({ABOUT: json.dumps(about, default=dict)})
+    buffer = BytesIO()
+    pq.write_table(table, buffer)
+    write_atomic(Path(path), buffer.getvalue())
+
+
+def load_map(path: str | Path) -> Map:
+    """Read a map written by `save_map`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[ABOUT.encode()])
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
+        raise DataError(sentence("file", "a map written by this program", str(path), f"cannot read: {error}")) from None
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    axes = [columns[a] for a in "xyz" if a in columns]
+    label = columns.get("label")
+    return Map(
+        xy=np.stack(axes, axis=1).astype(np.float32),
+        index=columns["index"].astype(np.int64),
+        label=None if label is None else label.astype(np.int64),
+        **about,
+    )
