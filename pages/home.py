@@ -1,0 +1,5 @@
+import streamlit as st
+
+from pages.ui.text import t
+
+st.title(t("shell.home"))

@@ -1,0 +1,204 @@
+"""Numbers → plotly figures, no Streamlit calls. Transparent, so that they sit on a light and on a dark page.
+
+Four marks that the colour-blind tell apart and that reach 3:1 on white and on the dark page; since hue alone must
+never carry a meaning, every series also has its own dash, symbol or pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+DASHES = ("solid", "dash", "dot", "dashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon", "hexagram", "bowtie")
+PATTERNS = ("", "/", ".", "x")
+GREY = "#808080"  # reference lines: 3.9:1 on white, 4.4:1 on the dark page
+GRID = "rgba(128,128,128,0.18)"
+MAX_POINTS = 500
+
+
+class Reference(NamedTuple):
+    """A named horizontal or vertical line that a value is read against."""
+
+    value: float
+    text: str
+    dash: str = "dot"
+
+
+def blank(x: str = "", y: str = "", *, height: int = 320) -> go.Figure:
+    """An empty figure in the house style, with axis titles."""
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 12, "t": 28, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0, "xanchor": "left"},
+        hovermode="closest",
+        uirevision="kept",  # zoom and hidden series survive a refresh
+    )
+    figure.update_xaxes(title=x, gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(title=y, gridcolor=GRID, zeroline=False, automargin=True)
+    return figure
+
+
+def thin(n: int, most: int = MAX_POINTS) -> np.ndarray:
+    """Positions of at most `most` of n points, evenly spread, the last one always among them."""
+    return np.arange(n) if n <= most else np.unique(np.linspace(0, n - 1, most).round().astype(int))
+
+
+def curves(
+    x: np.ndarray,
+    series: Mapping[str, np.ndarray],
+    *,
+    x_title: str,
+    y_title: str,
+    references: Sequence[Reference] = (),
+    height: int = 320,
+) -> go.Figure:
+    """Lines over a shared x, with horizontal reference lines named at their right end."""
+    figure = blank(x_title, y_title, height=height)
+    keep = thin(len(x))
+    for i, (name, y) in enumerate(series.items()):
+        line = {"color": PALETTE[i % 4], "dash": DASHES[i % 4], "width": 2}
+        figure.add_scatter(x=np.asarray(x)[keep], y=np.asarray(y)[keep], mode="lines", name=name, line=line)
+    for reference in references:
+        add_level(figure, reference)
+    figure.update_layout(showlegend=len(series) > 1, hovermode="x unified")
+    return figure
+
+
+def add_level(figure: go.Figure, reference: Reference) -> None:
+    """A horizontal reference line, named above its right end."""
+    figure.add_hline(
+        y=reference.value,
+        line={"color": GREY, "dash": reference.dash, "width": 1.5},
+        annotation={"text": reference.text, "font": {"color": GREY}, "xanchor": "right"},
+        annotation_position="top right",
+    )
+
+
+def add_mark(figure: go.Figure, reference: Reference) -> None:
+    """A vertical reference line, named at its top."""
+    figure.add_vline(
+        x=reference.value,
+        line={"color": GREY, "dash": reference.dash, "width": 1.5},
+        annotation={"text": reference.text, "font": {"color": GREY}},
+        annotation_position="top",
+    )
+
+
+def bin_edges(
+    series: Mapping[str, np.ndarray], bins: int = 60, limits: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Common edges for several samples."""
+    values = np.concatenate([np.ravel(v) for v in series.values()]) if series else np.zeros(1)
+    low, high = limits or (float(values.min()), float(values.max()))
+    return np.linspace(low, high if high > low else low + 1e-6, bins + 1)
+
+
+def histogram(
+    series: Mapping[str, np.ndarray],
+    *,
+    x_title: str,
+    y_title: str,
+    bins: int = 60,
+    limits: tuple[float, float] | None = None,
+    references: Sequence[Reference] = (),
+    height: int = 320,
+) -> go.Figure:
+    """Shares of several samples over common bins, told apart by colour and pattern."""
+    edges = bin_edges(series, bins, limits)
+    figure = blank(x_title, y_title, height=height)
+    for i, (name, values) in enumerate(series.items()):
+        count, _ = np.histogram(values, edges)
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=count / max(count.sum(), 1),
+            width=np.diff(edges),
+            name=name,
+            opacity=0.7,
+            marker={"color": PALETTE[i % 4], "line": {"width": 0}, "pattern": {"shape": PATTERNS[i % 4], "size": 5}},
+        )
+    for reference in references:
+        add_mark(figure, reference)
+    figure.update_layout(barmode="overlay", bargap=0, showlegend=len(series) > 1)
+    return figure
+
+
+def histogram_rows(series: Mapping[str, np.ndarray], **limits: Any) -> dict[str, np.ndarray]:
+    """The same shares as a table: bin from, bin to, one column a sample."""
+    edges = bin_edges(series, **limits)
+    shares = {k: np.histogram(v, edges)[0] / max(np.size(v), 1) for k, v in series.items()}
+    return {"from": edges[:-1], "to": edges[1:]} | shares
+
+
+def spectrum(series: Mapping[str, np.ndarray], *, x_title: str, y_title: str, height: int = 320) -> go.Figure:
+    """Eigenvalues by rank on a logarithmic axis; zeros, which it cannot show, end a curve."""
+    figure = blank(x_title, y_title, height=height)
+    for i, (name, values) in enumerate(series.items()):
+        ordered = np.sort(np.asarray(values, dtype=np.float64))[::-1]
+        shown = np.where(ordered > 0, ordered, np.nan)
+        line = {"color": PALETTE[i % 4], "dash": DASHES[i % 4], "width": 2}
+        figure.add_scatter(x=np.arange(1, len(shown) + 1), y=shown, mode="lines", name=name, line=line)
+    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_layout(showlegend=len(series) > 1)
+    return figure
+
+
+def heat(
+    values: np.ndarray,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    limits: tuple[float, float] | None = None,
+    digits: int = 2,
+    height: int = 320,
+) -> go.Figure:
+    """A matrix, row 1 on top, each cell with its number while there are at most 400 cells."""
+    figure = blank(height=height)
+    low, high = limits or (float(np.nanmin(values)), float(np.nanmax(values)))
+    figure.add_heatmap(
+        z=values,
+        x=list(columns),
+        y=list(rows),
+        zmin=low,
+        zmax=high,
+        colorscale="Cividis",
+        texttemplate=f"%{{z:.{digits}f}}" if np.size(values) <= 400 else None,
+        hovertemplate="%{y} · %{x}: %{z}<extra></extra>",
+        colorbar={"thickness": 10, "outlinewidth": 0},
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(showgrid=False, side="top")
+    return figure
+
+
+def scatter(xy: np.ndarray, label: np.ndarray | None, names: Sequence[str], *, height: int = 420) -> go.Figure:
+    """A small map: a colour and a symbol a class, no axes, because positions carry no unit."""
+    figure = blank(height=height)
+    classes = np.zeros(len(xy), dtype=np.int64) if label is None else label
+    for c in np.unique(classes):
+        rows = classes == c
+        figure.add_scattergl(
+            x=xy[rows, 0],
+            y=xy[rows, 1],
+            mode="markers",
+            name=names[c] if label is not None and c < len(names) else str(c),
+            marker={"size": 5, "opacity": 0.75, "color": MAP_COLOURS[c % 10], "symbol": SYMBOLS[c % 10]},
+            hoverinfo="name" if label is not None else "skip",
+        )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    figure.update_layout(showlegend=label is not None, dragmode="pan", margin={"l": 0, "r": 0, "t": 28, "b": 0})
+    return figure
+
+
+# Ten classes need more hues than four: the palette, then darker and lighter neighbours, always with a symbol.
+MAP_COLOURS = (
+    *PALETTE, "#7A5195", "#9C6B00", "#3A7D7C", "#B0413E", "#5C7FA3", "#7F7F7F",
+)  # fmt: skip

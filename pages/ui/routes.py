@@ -1,0 +1,5 @@
+"""HTTP routes beside the pages."""
+
+from starlette.routing import BaseRoute
+
+ROUTES: list[BaseRoute] = []

@@ -1,0 +1,206 @@
+"""What a session looks at: the run and the language, both in the URL, and cached readers of a run's files.
+
+All truth is on disk. A reader is cached by (run directory, file, time of last change), never by an array: Streamlit
+samples large arrays when it hashes them. What a reader returns is shared by every session and read-only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.text import DEFAULT, LANGUAGE_KEY, LANGUAGES, t
+from simclr_core.errors import RunError, sentence
+from simclr_core.records import EmbeddingTable, ImageSet, Map, PairTable, Split
+from simclr_core.store import RunDir, list_runs, read_json
+
+Which = Literal["encoder", "untrained", "pixels"]
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = "demo"
+DEMO_RUN = ROOT / "simclr_core" / "demo" / "run"
+RUN_KEY = "run"
+
+
+# -- which runs there are ------------------------------------------------------------------------------------------------
+def runs_root() -> Path:
+    """The folder of runs: `SIMCLR_RUNS`, or `runs` beside the app."""
+    return Path(os.environ.get("SIMCLR_RUNS") or ROOT / "runs").resolve()
+
+
+def available_runs() -> dict[str, RunDir]:
+    """Runs by name, the bundled demo first, then newest first. A name is the only handle that a URL may hold."""
+    demo = {DEMO: RunDir(DEMO_RUN)} if (DEMO_RUN / "config.json").exists() else {}
+    return demo | {run.name: run for run in list_runs(runs_root()) if run.name not in demo}
+
+
+def find_run(name: str) -> RunDir:
+    """The run of this name; `RunError` names the known ones. Safe on text from a URL: nothing is joined to a path."""
+    runs = available_runs()
+    if name not in runs:
+        raise RunError(sentence("run", f"one of {', '.join(runs) or 'none yet'}", name, "choose another or train one"))
+    return runs[name]
+
+
+def current() -> RunDir | None:
+    """The run that this session looks at, or None when nothing is loaded."""
+    return available_runs().get(st.session_state.get(RUN_KEY) or "")
+
+
+def require_run(*, embeddings: bool = True) -> RunDir:
+    """The loaded run, or a page that says how to get one. Ends the page when there is none, or none with embeddings."""
+    run = current()
+    if run is not None and (not embeddings or embeddings_path(run).exists()):
+        return run
+    with st.container(border=True):
+        key = "none" if run is None else "unfinished"
+        st.subheader(t(f"state.{key}_title"))
+        st.markdown(t(f"state.{key}"))
+        with st.container(horizontal=True):
+            st.page_link("home.py", label=t("state.to_home"), icon=":material/home:")
+            st.page_link("train.py", label=t("state.to_train"), icon=":material/model_training:")
+    return st.stop()
+
+
+def open_run(name: str) -> None:
+    """Look at another run from the next rerun on; call it from a widget's callback."""
+    st.session_state[RUN_KEY] = name
+
+
+# -- the URL -------------------------------------------------------------------------------------------------------------
+def begin() -> None:
+    """Bring language and run together with the URL; the shell calls it before anything is drawn."""
+    runs = available_runs()
+    follow_url(LANGUAGE_KEY, LANGUAGES, DEFAULT)
+    follow_url(RUN_KEY, runs, DEMO if DEMO in runs else None)
+
+
+def follow_url(name: str, allowed: Iterable[str], default: str | None) -> None:
+    """Keep `st.session_state[name]` and `?name=` equal; a value outside `allowed` falls back to the default.
+
+    The URL wins when it changed by itself (a link, back, forward), the session when a widget changed or a page switch
+    emptied the URL. Defaults are left out of the URL. `bind="query-params"` would put the shown text there instead.
+    """
+    seen = f"_{name}_in_url"
+    allowed = list(allowed)
+    in_url = st.query_params.get(name)
+    if in_url is not None and in_url != st.session_state.get(seen) and in_url in allowed:
+        st.session_state[name] = in_url
+    if st.session_state.get(name) not in allowed:
+        st.session_state[name] = default
+    value = st.session_state[name]
+    wanted = None if value == default else value
+    if wanted is None:
+        st.query_params.pop(name, None)
+    elif in_url != wanted:
+        st.query_params[name] = wanted
+    st.session_state[seen] = wanted
+
+
+# -- what a run holds ----------------------------------------------------------------------------------------------------
+def embeddings_path(run: RunDir, which: Which = "encoder") -> Path:
+    """Where a run keeps the embedding table of its encoder, of the untrained network, or of raw pixels."""
+    return run.path / "embeddings" / f"{which}.npz"
+
+
+def has_table(run: RunDir, which: Which = "encoder") -> bool:
+    """Whether a run holds this table."""
+    return embeddings_path(run, which).exists()
+
+
+def table(run: RunDir, which: Which = "encoder") -> EmbeddingTable:
+    """An embedding table of a run; `RunError` when the run has none."""
+    return _table(*_stamp(embeddings_path(run, which)))
+
+
+def pairs(run: RunDir, which: Literal["encoder", "untrained"] = "encoder") -> PairTable:
+    """Two views of held-out images, encoded; `RunError` when the run has none."""
+    name = "pairs.npz" if which == "encoder" else f"pairs_{which}.npz"
+    return _pairs(*_stamp(run.path / "embeddings" / name))
+
+
+def has_pairs(run: RunDir) -> bool:
+    """Whether a run holds encoded pairs of views."""
+    return (run.path / "embeddings" / "pairs.npz").exists()
+
+
+def saved_maps(run: RunDir) -> dict[str, Map]:
+    """The run's maps by id, newest first."""
+    paths = sorted(run.path.glob("maps/*/map.parquet"), key=lambda p: p.stat().st_mtime, reverse=True)
+    return {p.parent.name: _map(*_stamp(p)) for p in paths}
+
+
+def report(run: RunDir) -> dict[str, Any]:
+    """The diagnosis written with the run's embeddings, or {}."""
+    return read_json(run.path / "embeddings" / "report.json")
+
+
+def spec_of(run: RunDir) -> str | None:
+    """The images that a run was trained on or prepared with; None for embeddings that came alone."""
+    info = run.info
+    return info["config"].get("images") if "config" in info else info.get("imported", {}).get("images")
+
+
+def images(run: RunDir, split: Split = "test") -> ImageSet | None:
+    """The pictures of a run's source, at the size the run saw them; None for embeddings that came alone."""
+    spec = spec_of(run)
+    return None if spec is None else load_pictures(spec, split)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def load_pictures(spec: str, split: Split) -> ImageSet:
+    """Pictures of a source, kept for the next rerun."""
+    from simclr_core.sources import load_images
+
+    found = load_images(spec, split=split)
+    found.image.flags.writeable = False
+    return found
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """What identifies a file's content without reading it."""
+    try:
+        stat = path.stat()
+    except OSError:
+        raise RunError(
+            sentence(
+                "run",
+                f"a run with {path.parent.name}/{path.name}",
+                path.parent.parent.name,
+                "wait for it to finish, or choose another run",
+            )
+        ) from None
+    return str(path), stat.st_mtime_ns, stat.st_size
+
+
+def _frozen(record: Any, names: Iterable[str]) -> Any:
+    for name in names:
+        column = getattr(record, name)
+        if isinstance(column, np.ndarray):
+            column.flags.writeable = False
+    return record
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _table(path: str, mtime: int, size: int) -> EmbeddingTable:
+    from simclr_core.tables import load_embeddings
+
+    return _frozen(load_embeddings(path), ("h", "z", "label", "index"))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _pairs(path: str, mtime: int, size: int) -> PairTable:
+    from simclr_core.tables import load_pairs
+
+    return _frozen(load_pairs(path), ("z_a", "z_b", "h_a", "h_b", "label", "index"))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _map(path: str, mtime: int, size: int) -> Map:
+    from simclr_core.tables import load_map
+
+    return _frozen(load_map(path), ("xy", "label", "index"))

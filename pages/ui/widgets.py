@@ -1,0 +1,172 @@
+"""Widgets from the fields of a parameter record, and a figure with its numbers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, fields
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from pages.ui.text import label, t
+from simclr_core.errors import ConfigError, sentence
+from simclr_core.registry import Choice, Params, make_params
+
+P = TypeVar("P", bound=Params)
+KEEP = "session"  # a half-filled form is still there after a look at another page
+
+
+def record(
+    kind: type[P],
+    key: str,
+    *,
+    start: Mapping[str, Any] | None = None,
+    suggest: Mapping[str, Any] | None = None,
+    only: Iterable[str] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> P:
+    """One widget a declared field of a record; returns the record that they describe.
+
+    Args:
+        kind: the record.
+        key: prefix of the widgets' keys, "page.name".
+        start: values to begin with where they differ from the record's own defaults.
+        suggest: what to begin with when a person switches a field off "automatic".
+        only: the fields to show, in this order; by default all that are declared.
+        fixed: values of fields that get no widget.
+
+    Raises:
+        ConfigError: a value outside its field's bounds; the shell shows the sentence.
+    """
+    declared = {f.name: f for f in fields(kind) if "kind" in f.metadata}
+    names = [n for n in (declared if only is None else only) if n not in (fixed or {})]
+    values = dict(fixed or {})
+    for name in names:
+        f = declared[name]
+        begin = (start or {}).get(name, _default(f))
+        values[name] = widget(f, f"{key}.{name}", begin, (suggest or {}).get(name))
+    return make_params(kind, values)
+
+
+def widget(f: Field[Any], key: str, begin: Any, suggestion: Any = None) -> Any:
+    """The widget of one declared field."""
+    meta = f.metadata
+    text, note = label(meta["label"]), label(meta["help"]) or None
+    if meta["kind"] == "number" and meta["auto"] is not None:
+        return _auto(meta, text, note, key, begin, suggestion)
+    return _DRAW[meta["kind"]](meta, text, note, key, begin)
+
+
+def choose(family: Mapping[str, Choice[Any]], name: str, key: str, *, start: str | None = None) -> str:
+    """Choose an entry of a family by its label.
+
+    Args:
+        family: the dict of choices.
+        name: what the family is called.
+        key: the widget's key.
+        start: the entry to begin with.
+    """
+    names = list(family)
+    index = names.index(start) if start in names else 0
+    return st.selectbox(name, names, index, format_func=lambda n: label(family[n].label), key=key, persist_state=KEEP)
+
+
+def figure_with_table(figure: Any, rows: Any, key: str, *, caption: str = "") -> None:
+    """A chart, one sentence on how to read it, and the same numbers as a table for who cannot see or wants to copy them.
+
+    Args:
+        figure: a plotly figure.
+        rows: a data frame, or columns by name.
+        key: the chart's key, "page.name".
+        caption: how to read it.
+    """
+    st.plotly_chart(figure, key=key, config={"displaylogo": False, "displayModeBar": False})
+    if caption:
+        st.caption(caption)
+    with st.expander(t("common.as_table"), icon=":material/table_rows:"):
+        st.dataframe(rows, hide_index=True, key=f"{key}.table")
+
+
+def _default(f: Field[Any]) -> Any:
+    return f.default if f.default is not MISSING else None
+
+
+def _auto(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any, suggestion: Any) -> Any:
+    """A checkbox that means None, and the number once it is off."""
+    automatic = st.checkbox(
+        t("widgets.auto", field=text, auto=label(meta["auto"])),
+        begin is None,
+        key=f"{key}.auto",
+        help=note,
+        persist_state=KEEP,
+    )
+    if automatic:
+        return None
+    if begin is None:
+        begin = suggestion if suggestion is not None else max(meta["low"], min(meta["high"], 1))
+    return _number(meta, text, note, key, begin)
+
+
+def _number(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> Any:
+    low, high = meta["low"], meta["high"]
+    if meta["integer"]:
+        return _whole(meta, text, note, key, int(begin))
+    if meta["log"] or high - low > 10:
+        # A logarithmic range in one box: any value can be typed, a step is a tenth of where it starts.
+        step = float(f"{begin / 10:.1g}") if begin else 0.001
+        return st.number_input(
+            text, float(low), float(high), float(begin), step, "%g", help=note, key=key, persist_state=KEEP
+        )
+    return st.slider(text, float(low), float(high), float(begin), 0.01, "%g", help=note, key=key, persist_state=KEEP)
+
+
+def _whole(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: int) -> int:
+    low, high = int(meta["low"]), int(meta["high"])
+    if meta["log"]:
+        powers = [2**i for i in range(33) if low <= 2**i <= high]
+        options = sorted({*powers, begin})
+        typed = st.selectbox(
+            text, options, options.index(begin), accept_new_options=True, help=note, key=key, persist_state=KEEP
+        )
+        return _typed(text, typed, low, high)
+    if high - low <= 64:
+        return st.slider(text, low, high, begin, 1, help=note, key=key, persist_state=KEEP)
+    return st.number_input(text, low, high, begin, 1, help=note, key=key, persist_state=KEEP)
+
+
+def _typed(text: str, value: int | str, low: int, high: int) -> int:
+    """A number chosen from a list or typed into it."""
+    try:
+        return int(value)
+    except ValueError:
+        raise ConfigError(
+            sentence(text, f"a whole number from {low} to {high}", value, "choose a value inside")
+        ) from None
+
+
+def _span(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> tuple[float, float]:
+    low, high = float(meta["low"]), float(meta["high"])
+    step = 0.01 if high - low <= 2 else 0.05
+    return st.slider(
+        text, low, high, (float(begin[0]), float(begin[1])), step, "%g", help=note, key=key, persist_state=KEEP
+    )
+
+
+def _option(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> str:
+    names = list(meta["values"])
+    shown = meta["values"]
+    return st.selectbox(
+        text, names, names.index(begin), format_func=lambda n: label(shown[n]), help=note, key=key, persist_state=KEEP
+    )
+
+
+def _switch(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> bool:
+    return st.toggle(text, bool(begin), help=note, key=key, persist_state=KEEP)
+
+
+_DRAW: dict[str, Callable[[Mapping[str, Any], str, str | None, str, Any], Any]] = {
+    "number": _number,
+    "span": _span,
+    "option": _option,
+    "switch": _switch,
+}

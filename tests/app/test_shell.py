@@ -1,0 +1,90 @@
+"""The shell: one list of pages, the run and the language in the URL, errors as sentences, light imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def page_names() -> list[str]:
+    tree = ast.parse((ROOT / "pages/shell.py").read_text())
+    table = next(n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and n.targets[0].id == "PAGES")
+    return [k.value for k in table.keys]
+
+
+def test_every_page_file_is_listed_and_every_listed_page_is_a_file():
+    files = {p.stem for p in (ROOT / "pages").glob("*.py")} - {"shell", "__init__"}
+    assert set(page_names()) == files
+
+
+@pytest.mark.parametrize("run", ["small", None])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", page_names())
+def test_every_page_opens_with_and_without_a_run(open_page, name, lang, run):
+    at = open_page(name, run=run, lang=lang)
+    assert not at.exception
+    assert at.main.children, "never an empty screen"
+
+
+def test_language_and_run_are_kept_in_the_url(open_page):
+    at = open_page("home", lang="zh")
+    assert at.query_params == {"run": "small", "lang": "zh"}
+    assert at.sidebar.selectbox(key="run").value == "small"
+    at.session_state["lang"] = "en"
+    at.run()
+    assert at.query_params == {"run": "small"}
+
+
+def test_unknown_run_and_language_in_the_url_are_dropped(open_page):
+    at = open_page("home", run="../../etc", lang="xx")
+    assert not at.exception
+    assert at.query_params == {}
+
+
+def test_the_url_wins_when_it_changes_by_itself(open_page, tmp_path):
+    from tests.app.conftest import build_run
+
+    build_run(tmp_path / "first", embeddings=False)
+    build_run(tmp_path / "second", embeddings=False)
+    at = open_page("home", run="first", root=tmp_path)
+    at.query_params["run"] = "second"
+    at.run()
+    assert at.session_state["run"] == "second"
+
+
+def test_a_deleted_run_is_let_go(open_page, tmp_path):
+    from tests.app.conftest import build_run
+
+    run = build_run(tmp_path / "gone", embeddings=False)
+    at = open_page("home", run="gone", root=tmp_path)
+    (run.path / "config.json").unlink()
+    at.run()
+    assert not at.exception
+    assert at.session_state["run"] is None
+
+
+def test_a_bad_input_is_a_sentence_and_a_bug_is_not():
+    from streamlit.testing.v1 import AppTest
+
+    script = """
+from pages.ui.frame import error_frame
+from simclr_core.errors import DataError
+import streamlit as st
+with error_frame():
+    raise {error}
+"""
+    at = AppTest.from_string(script.format(error="DataError('one sentence')")).run()
+    assert at.error[0].value == "one sentence"
+    assert not at.exception
+    at = AppTest.from_string(script.format(error="KeyError('bug')")).run()
+    assert at.exception
+
+
+def test_the_shell_and_the_server_import_no_heavy_module():
+    code = "import sys, app, pages.ui.state, pages.ui.jobs, pages.ui.widgets; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"torch", "umap", "sklearn", "openTSNE"} & set(done.stdout.split())
