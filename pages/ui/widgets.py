@@ -71,7 +71,7 @@ def choose(family: Mapping[str, Choice[Any]], name: str, key: str, *, start: str
     return st.selectbox(name, names, index, format_func=lambda n: label(family[n].label), key=key, persist_state=KEEP)
 
 
-def figure_with_table(figure: Any, rows: Any, key: str, *, caption: str = "") -> None:
+def figure_with_table(figure: Any, rows: Any, key: str, *, caption: str = "", alt: str | None = None) -> None:
     """A chart, one sentence on how to read it, and the same numbers as a table for who cannot see or wants to copy them.
 
     Args:
@@ -79,8 +79,9 @@ def figure_with_table(figure: Any, rows: Any, key: str, *, caption: str = "") ->
         rows: a data frame, or columns by name.
         key: the chart's key, "page.name".
         caption: how to read it.
+        alt: what the chart shows, for a screen reader; the caption where none is given.
     """
-    st.plotly_chart(figure, key=key, config={"displaylogo": False, "displayModeBar": False})
+    st.plotly_chart(figure, key=key, config={"displaylogo": False, "displayModeBar": False}, alt=alt or caption or None)
     if caption:
         st.caption(caption)
     with st.expander(t("common.as_table"), icon=":material/table_rows:"):
