@@ -195,7 +195,22 @@ def scatter(xy: np.ndarray, label: np.ndarray | None, names: Sequence[str], *, h
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     figure.update_layout(showlegend=label is not None, dragmode="pan", margin={"l": 0, "r": 0, "t": 28, "b": 0})
+    figure.update_layout(legend={"itemsizing": "constant"})
     return figure
+
+
+def contact_sheet(image: np.ndarray, columns: int, *, side: int = 64, gap: int = 4) -> np.ndarray:
+    """Pictures (n, h, w, 3) as one RGBA picture with transparent gaps, enlarged by whole pixels to about `side`."""
+    scale = max(1, round(side / image.shape[1]))
+    big = image.repeat(scale, 1).repeat(scale, 2)
+    n, h, w, _ = big.shape
+    lines = -(-n // columns)
+    sheet = np.zeros((lines * (h + gap) - gap, columns * (w + gap) - gap, 4), np.uint8)
+    for i, picture in enumerate(big):
+        top, left = i // columns * (h + gap), i % columns * (w + gap)
+        sheet[top : top + h, left : left + w, :3] = picture
+        sheet[top : top + h, left : left + w, 3] = 255
+    return sheet
 
 
 # Ten classes need more hues than four: the palette, then darker and lighter neighbours, always with a symbol.

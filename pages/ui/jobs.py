@@ -86,6 +86,12 @@ def active(job: JobDir) -> bool:
     return watch(job).get("state") in ACTIVE
 
 
+def active_jobs(root: Path) -> list[JobDir]:
+    """Every job under a folder that is starting, running or paused, the newest first."""
+    launched = sorted(root.glob(f"*/{LAUNCH}"), key=lambda p: p.stat().st_mtime, reverse=True)
+    return [job for job in (JobDir(p.parent) for p in launched) if active(job)]
+
+
 def last_line(job: JobDir) -> str:
     """The last line of the job's log: where it ended early, the sentence that says why."""
     with suppress(OSError):

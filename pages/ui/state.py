@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = "demo"
 DEMO_RUN = ROOT / "simclr_core" / "demo" / "run"
 RUN_KEY = "run"
+NEXT_RUN = "next_run"
 
 
 # -- which runs there are ------------------------------------------------------------------------------------------------
@@ -71,10 +72,17 @@ def open_run(name: str) -> None:
     st.session_state[RUN_KEY] = name
 
 
+def open_after_rerun(name: str) -> None:
+    """As `open_run`, for code that runs after the switch was drawn; follow it with `st.rerun()`."""
+    st.session_state[NEXT_RUN] = name
+
+
 # -- the URL -------------------------------------------------------------------------------------------------------------
 def begin() -> None:
     """Bring language and run together with the URL; the shell calls it before anything is drawn."""
     runs = available_runs()
+    if NEXT_RUN in st.session_state:
+        st.session_state[RUN_KEY] = st.session_state.pop(NEXT_RUN)
     follow_url(LANGUAGE_KEY, LANGUAGES, DEFAULT)
     follow_url(RUN_KEY, runs, DEMO if DEMO in runs else None)
 
@@ -147,16 +155,17 @@ def spec_of(run: RunDir) -> str | None:
 
 def images(run: RunDir, split: Split = "test") -> ImageSet | None:
     """The pictures of a run's source, at the size the run saw them; None for embeddings that came alone."""
-    spec = spec_of(run)
-    return None if spec is None else load_pictures(spec, split)
+    spec, info = spec_of(run), run.info
+    size = (info.get("config") or info.get("imported", {})).get("image_size")
+    return None if spec is None else load_pictures(spec, split, size)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def load_pictures(spec: str, split: Split) -> ImageSet:
+def load_pictures(spec: str, split: Split, size: int | None = None) -> ImageSet:
     """Pictures of a source, kept for the next rerun."""
     from simclr_core.sources import load_images
 
-    found = load_images(spec, split=split)
+    found = load_images(spec, split=split, size=size)
     found.image.flags.writeable = False
     return found
 
