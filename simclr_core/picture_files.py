@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from simclr_core.errors import DataError, sentence
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 READABLE = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 # Pictures to a person, though not to this program: named among the skipped ones rather than passed over in silence.
 UNREADABLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"}
@@ -139,6 +139,7 @@ def read_pictures(root: Path, files: Sequence[Path], size: int | None) -> Decode
     Returns:
         The readable pictures in the order of `files`; the notices name up to three of the others, and the new size.
     """
+    Image.init()  # an allowed format whose decoder is not loaded yet would count as unknown
     with warnings.catch_warnings(), ThreadPoolExecutor(DECODERS) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `_open` refuses what it warns of
         warnings.simplefilter("ignore", UserWarning)  # damaged metadata of a picture that decodes well

@@ -13,7 +13,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from typing import Any, cast
 
 import numpy as np
 from jaxtyping import UInt8
+from numpy.lib.npyio import NpzFile
 from PIL import Image
 
 from simclr_core.errors import ConfigError, DataError, sentence
@@ -124,7 +125,7 @@ def _stl10(train: str, n_train: int, request: Request) -> Part:
     for name in request.parts:
         data = _torchvision("STL10", request, split=train if name == "train" else "test")
         first = 0 if name == "train" else n_train
-        image = np.ascontiguousarray(data.data.transpose(0, 2, 3, 1))
+        image = data.data.transpose(0, 2, 3, 1)
         known = data.labels is not None and data.labels.min() >= 0
         label = data.labels.astype(np.int64) if known else None
         index = np.arange(first, first + len(image))
@@ -188,7 +189,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         remedy = f"save it with numpy.savez ({error})"
         raise DataError(sentence("images", "an npz of plain arrays", str(path), remedy)) from None
 
@@ -197,6 +198,9 @@ def _npz(request: Request) -> Part:
     path = Path(request.where).expanduser()
     if not path.is_file():
         raise DataError(sentence("images", "an existing .npz", str(path), "check the path"))
+    if not zipfile.is_zipfile(path):
+        remedy = "save it with numpy.savez; it is no zip archive, or one that was cut off"
+        raise DataError(sentence("images", "an npz of plain arrays", str(path), remedy))
     with _reading(path), np.load(path, allow_pickle=False) as data:
         if "train_x" not in data.files:
             found = ", ".join(data.files) or "no arrays"
@@ -207,7 +211,7 @@ def _npz(request: Request) -> Part:
         return hold_out(whole, request.split, whole.index, "row")
 
 
-def _npz_part(data: Mapping[str, np.ndarray], name: PartName) -> Part:
+def _npz_part(data: NpzFile, name: PartName) -> Part:
     """Read one part's members and no others: in a large file that is the difference between a blink and seconds."""
     image = _pixels(name + "_x", data[name + "_x"])
     label = _classes(name + "_y", data[name + "_y"], len(image)) if name + "_y" in data else None
@@ -216,8 +220,9 @@ def _npz_part(data: Mapping[str, np.ndarray], name: PartName) -> Part:
     return Part(image=image, label=label, index=np.arange(first, first + len(image)), class_names=names)
 
 
-def _length(data: Any, name: str) -> int:
+def _length(data: NpzFile, name: str) -> int:
     """Rows of a member from its header alone."""
+    assert data.zip is not None  # it is so only once the file is closed
     with data.zip.open(name + ".npy") as member:
         version = np.lib.format.read_magic(member)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -318,9 +323,9 @@ def _settle(image: np.ndarray, size: int | None) -> tuple[UInt8[np.ndarray, "n h
         cut = "" if height == width else " after cutting them to their centred square"
         notices.append(f"pictures of {width}×{height} pixels were resized to {size}×{size}{cut}")
     if image.ndim == 3:
-        image = np.ascontiguousarray(np.broadcast_to(image[..., None], (*image.shape, 3)))
+        image = np.broadcast_to(image[..., None], (*image.shape, 3))
         notices.append(GREY)
-    return image, tuple(notices)
+    return np.ascontiguousarray(image), tuple(notices)
 
 
 _CIFAR = "Krizhevsky, Learning multiple layers of features from tiny images, 2009; no licence stated"
