@@ -1,5 +1,222 @@
+"""The embedding space as a picture with the images in it: draw a map, look, choose, compare with the true neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import streamlit as st
 
-from pages.ui.text import t
+from pages.ui import jobs, rowdata, state, widgets
+from pages.ui.components.pointcloud import Chosen, chosen_in, pointcloud
+from pages.ui.frame import error_frame
+from pages.ui.gallery import gallery
+from pages.ui.mapview import BY_LABEL, View, map_id, title, up_to_date
+from pages.ui.text import label, t
+from simclr_core.exports import EXPORTS, MIME, export_map
+from simclr_core.maps import MAPS
+from simclr_core.records import EmbeddingTable
+from simclr_core.rowvalues import ROW_VALUES, available_values
+from simclr_core.store import JobDir, RunDir
 
-st.title(t("shell.map"))
+CLOUD = "map.cloud"
+OPEN_NEXT = "map.open_next"
+SHOWN, NEAR = 48, 10
+
+
+def draw_form(run: RunDir, table: EmbeddingTable, busy: bool) -> None:
+    """Method, space, axes, seed and parameters of a new map, and the button that starts it."""
+    left, right = st.columns(2, gap="medium")
+    with left:
+        method = widgets.choose(MAPS, t("map.method"), "map.method", start="umap")
+        space = st.segmented_control(
+            t("map.space"), table.spaces, default=table.spaces[0], required=True, key="map.space", help=t("map.space_help"),
+            format_func=lambda s: t(f"map.space_{s}"), persist_state=widgets.KEEP,
+        )  # fmt: skip
+        dims = st.segmented_control(
+            t("map.dims"),
+            [2, 3],
+            default=2,
+            required=True,
+            key="map.dims",
+            format_func="{}-D".format,
+            persist_state=widgets.KEEP,
+        )
+        seed = st.number_input(
+            t("map.seed"), 0, 2**31 - 1, 0, 1, key="map.seed", help=t("map.seed_help"), persist_state=widgets.KEEP
+        )
+    with right:
+        n = len(table)
+        suggest = {
+            "perplexity": min(30.0, (n - 1) / 3),
+            "n_neighbors": min(15, n),
+            "epochs": 500 if n <= 10_000 else 200,
+        }
+        params = asdict(widgets.record(MAPS[method].params, f"map.{method}", suggest=suggest))
+    name = map_id(method, space, dims, seed, params)
+    if st.button(
+        t("map.draw"), type="primary", icon=":material/draw:", key="map.draw", disabled=busy, help=t("map.draw_help")
+    ):
+        if up_to_date(run, name, params):
+            st.session_state[OPEN_NEXT] = name
+        else:
+            start(run, name, method, space, dims, seed, params)
+        st.rerun()
+
+
+def start(run: RunDir, name: str, method: str, space: str, dims: int, seed: int, params: dict[str, Any]) -> None:
+    """Draw a map in its own process; it is saved in the run's `maps` folder."""
+    folder = run.path / "maps" / name
+    settings = [
+        f"{k}={'null' if v is None else str(v).lower() if isinstance(v, bool) else v}" for k, v in params.items()
+    ]
+    arguments = ["map", str(state.embeddings_path(run)), "--method", method, "--space", space, "--dims", str(dims)]
+    arguments += ["--seed", str(seed), "--out", str(folder / "map.parquet"), "--job", str(folder), "--set", *settings]
+    folder.mkdir(parents=True, exist_ok=True)
+    JobDir(folder).ask("run")
+    jobs.start(arguments, folder)
+
+
+def open_when_done(job: JobDir) -> None:
+    """Look at a map as soon as its job ends, if it left one."""
+    if (job.path / "map.parquet").exists():
+        st.session_state[OPEN_NEXT] = job.name
+
+
+def choose_map(run: RunDir) -> View | None:
+    """The saved map that is looked at; kept in the URL as `?map=`."""
+    maps = state.saved_maps(run)
+    if not maps:
+        return None
+    if OPEN_NEXT in st.session_state:
+        st.session_state["map"] = st.session_state.pop(OPEN_NEXT)
+    state.follow_url("map", maps, next(iter(maps)))
+    chosen = st.selectbox(t("map.saved"), list(maps), key="map", format_func=lambda name: title(maps[name]))
+    return View(run=run, run_name=st.session_state[state.RUN_KEY], id=chosen, map=maps[chosen])
+
+
+def colour_choice(view: View) -> str:
+    """What the points are coloured by."""
+    names = [BY_LABEL] if view.map.label is not None else []
+    names += available_values(view.table.label)
+    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+    with left:
+        colour = st.selectbox(
+            t("map.colour"), names, key="map.colour", persist_state=widgets.KEEP,
+            format_func=lambda n: t("map.by_class") if n == BY_LABEL else label(ROW_VALUES[n].label),
+        )  # fmt: skip
+    if colour in ROW_VALUES:
+        right.caption(label(ROW_VALUES[colour].help))
+        with st.spinner(t("map.measuring")):
+            view.value(colour)
+    return colour
+
+
+@st.fragment
+def explore(view: View) -> None:
+    """The cloud and what follows from a choice in it; a choice reruns this part only."""
+    with error_frame():
+        colour = colour_choice(view)
+        chosen = chosen_in(CLOUD, f"{view.run_name}/{view.id}", view.n)
+        near = (np.zeros(0, int), np.zeros(0)) if chosen.picked is None else view.neighbours(chosen.picked)
+        pointcloud(view.cloud(colour, (-1 if chosen.picked is None else chosen.picked, list(near[0][:NEAR]))), CLOUD)
+        st.caption(view.trust)
+        if view.pictures_missing:
+            st.caption(view.pictures_missing)
+        if chosen.picked is None:
+            st.info(t("map.pick_one"), icon=":material/touch_app:")
+        else:
+            picked_panel(view, chosen.picked, near)
+        selection_panel(view, chosen.rows)
+        export_panel(view, chosen)
+
+
+def picked_panel(view: View, i: int, near: tuple[np.ndarray, np.ndarray]) -> None:
+    """The picked point: its picture, what is known of its row, and its nearest others in the original space."""
+    st.subheader(t("map.neighbours", index=int(view.map.index[i])))
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        url, name = view.thumb(i, 192), view.class_of(i)
+        if url:
+            st.html(f'<img src="{url}" alt="" style="width:100%;max-width:192px;border-radius:8px">')
+        if name:
+            st.text(name)
+        if view.n <= rowdata.GRAPH_ROWS:
+            values = available_values(view.table.label)
+            st.caption("  \n".join(f"{label(ROW_VALUES[v].label)}: {view.value(v)[i]:.4g}" for v in values))
+    with right:
+        gallery([view.neighbour_tile(i, int(j), float(d)) for j, d in zip(near[0][:NEAR], near[1][:NEAR], strict=True)])
+        st.caption(t("map.neighbours_how", space=view.space))
+
+
+def selection_panel(view: View, rows: np.ndarray) -> None:
+    """The chosen points: how many of which class, and their pictures."""
+    if not len(rows):
+        return
+    st.subheader(t("map.selected", chosen=f"{len(rows):,}", n=f"{view.n:,}"))
+    if view.map.label is not None:
+        values, counts = np.unique(view.map.label[rows], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        firsts = {int(c): int(rows[view.map.label[rows] == c][0]) for c in values}
+        st.text(" · ".join(f"{view.class_of(firsts[int(values[k])])}: {counts[k]:,}" for k in order[:20]))
+    pages = -(-len(rows) // SHOWN)
+    page = st.pagination(pages, key=f"map.page.{pages}") if pages > 1 else 1
+    gallery(
+        [
+            view.tile(int(i), t("map.image", index=int(view.map.index[i])))
+            for i in rows[(page - 1) * SHOWN : page * SHOWN]
+        ]
+    )
+
+
+def export_bytes(view: View, kind: str, chosen: Chosen) -> bytes:
+    """The map with every value of its rows, and which are chosen."""
+    extra = {name: view.value(name) for name in available_values(view.table.label)}
+    extra["selected"] = np.isin(np.arange(view.n), chosen.rows)
+    return export_map(kind, view.map, extra, view.table.class_names)
+
+
+def export_panel(view: View, chosen: Chosen) -> None:
+    """One button a format; the file is made when it is asked for."""
+    with st.expander(t("map.export"), icon=":material/download:"):
+        st.caption(t("map.export_how", seed=view.map.seed))
+        with st.container(horizontal=True):
+            for kind, choice in EXPORTS.items():
+                st.download_button(
+                    label(choice.label), partial(export_bytes, view, kind, chosen), f"{view.run_name}-{view.id}.{kind}", MIME[kind],
+                    key=f"map.export.{kind}", on_click="ignore",
+                )  # fmt: skip
+
+
+def reading(view: View) -> None:
+    """How to read this kind of map, and how it misleads."""
+    with st.expander(t("map.reading"), icon=":material/menu_book:"):
+        if view.map.method in MAPS:
+            st.markdown(f"**{label(MAPS[view.map.method].label)}.** {label(MAPS[view.map.method].help)}")
+        st.markdown(t("map.reading_all"))
+        st.caption(
+            t("map.drawn", seconds=f"{view.map.seconds:.1f}", seed=view.map.seed, method=MAPS[view.map.method].source)
+        )
+
+
+def body() -> None:
+    run = state.require_run()
+    table = state.table(run)
+    st.title(t("map.title"))
+    running = jobs.active_jobs(Path(run.path) / "maps")
+    view = choose_map(run)
+    with st.expander(t("map.new"), icon=":material/add_chart:", expanded=view is None):
+        draw_form(run, table, bool(running))
+    for job in running:
+        jobs.show(job, f"map.job.{job.name}", partial(open_when_done, job))
+    if view is None:
+        st.info(t("map.none_yet"))
+        return
+    explore(view)
+    reading(view)
+
+
+body()

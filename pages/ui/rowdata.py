@@ -1,0 +1,75 @@
+"""Neighbours and per-row values of a run's embeddings, kept by the identity of the file they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import state
+from simclr_core.errors import DataError
+from simclr_core.records import EmbeddingTable, Map, NeighbourGraph, Space
+from simclr_core.rowvalues import ROW_K, row_values
+from simclr_core.store import RunDir
+
+GRAPH_ROWS = 20_000  # up to here the graph of all rows is a matter of seconds; above, it is made when asked for
+
+
+def version(run: RunDir) -> str:
+    """What changes when the run's embeddings change; short enough for a URL."""
+    stat = state.embeddings_path(run).stat()
+    return f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
+
+
+def graph(run: RunDir, space: Space) -> NeighbourGraph:
+    """The nearest others of each row by cosine in one space of the run's embeddings, exact."""
+    return _graph(str(run.path), version(run), space, run)
+
+
+def neighbours_of(run: RunDir, space: Space, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `ROW_K` nearest others of one row, nearest first: rows and cosine distances, exact."""
+    from simclr_core.neighbours import nearest_to
+
+    x = state.table(run).space(space)
+    if len(x) <= GRAPH_ROWS:
+        found = graph(run, space)
+        return found.index[row], found.distance[row]
+    near = nearest_to(x[row : row + 1], x, ROW_K + 1)
+    others = near.index[0] != row
+    return near.index[0][others][:ROW_K], near.distance[0][others][:ROW_K]
+
+
+def values(run: RunDir, space: Space, name: str) -> np.ndarray:
+    """One of `ROW_VALUES` for each row of the run's embeddings."""
+    return _values(str(run.path), version(run), space, name, run)
+
+
+def rows_in_table(m: Map, table: EmbeddingTable) -> np.ndarray:
+    """For each point of a map, the row of the embedding table with the same index.
+
+    Raises:
+        DataError: the map holds an image that the table lacks: one of the two was made anew.
+    """
+    if np.array_equal(m.index, table.index):
+        return np.arange(len(m.index))
+    order = np.argsort(table.index, kind="stable")
+    place = np.minimum(np.searchsorted(table.index[order], m.index), len(order) - 1)
+    rows = order[place]
+    if not np.array_equal(table.index[rows], m.index):
+        raise DataError("`map` must show images of this run's embeddings, got others; draw the map again")
+    return rows
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _graph(path: str, stamp: str, space: Space, _run: RunDir) -> NeighbourGraph:
+    from simclr_core.neighbours import nearest
+
+    x = state.table(_run).space(space)
+    return nearest(x, min(ROW_K, len(x) - 1), "cosine")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _values(path: str, stamp: str, space: Space, name: str, _run: RunDir) -> np.ndarray:
+    table = state.table(_run)
+    found = row_values(name, table.space(space), table.label, graph(_run, space))
+    found.flags.writeable = False
+    return found

@@ -1,0 +1,94 @@
+"""`EXPORTS`: a map with everything known of its rows, in other programs' formats, as bytes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from io import BytesIO, StringIO
+from typing import Any
+
+import numpy as np
+
+from simclr_core.errors import DataError, sentence
+from simclr_core.records import Map
+from simclr_core.registry import Choice, Label, pick
+from simclr_core.tables import ABOUT
+
+Columns = Mapping[str, np.ndarray]
+MIME = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "npz": "application/octet-stream"}
+
+
+def about_map(m: Map) -> dict[str, Any]:
+    """What it takes to draw the map again, and how far to trust it."""
+    return {k: getattr(m, k) for k in ("method", "space", "params", "seed", "seconds", "trustworthiness")}
+
+
+def map_columns(m: Map, extra: Columns, class_names: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Join positions, labels, class names and per-row values into columns of one length.
+
+    Raises:
+        DataError: an extra column has another length, or the name of a column of the map.
+    """
+    columns = {"index": m.index} | {axis: m.xy[:, i] for i, axis in enumerate("xyz"[: m.dims])}
+    if m.label is not None:
+        columns["label"] = m.label
+        if len(class_names) > m.label.max():
+            columns["class"] = np.array(class_names)[m.label]
+    for name, values in extra.items():
+        if name in columns or len(values) != len(m.index):
+            rule = f"a new column name with {len(m.index)} values"
+            raise DataError(sentence("column", rule, f"{name} with {len(values)}", "rename or align it"))
+        columns[name] = values
+    return columns
+
+
+def _csv(m: Map, columns: Columns) -> bytes:
+    """Method and seed are columns too: a comment line would break most readers."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*columns, "method", "space", "seed"])
+    for row in zip(*(c.tolist() for c in columns.values()), strict=True):
+        writer.writerow([*row, m.method, m.space, m.seed])
+    return text.getvalue().encode("utf-8-sig")  # the mark makes spreadsheets read Chinese class names
+
+
+def _parquet(m: Map, columns: Columns) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(dict(columns)).replace_schema_metadata({ABOUT: json.dumps(about_map(m), default=dict)})
+    buffer = BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def _npz(m: Map, columns: Columns) -> bytes:
+    buffer = BytesIO()
+    about = np.array(json.dumps(about_map(m), default=dict))
+    np.savez_compressed(buffer, allow_pickle=False, **columns, **{ABOUT: about})
+    return buffer.getvalue()
+
+
+EXPORTS: dict[str, Choice[Callable[[Map, Columns], bytes]]] = {
+    "csv": Choice(label=Label("CSV (spreadsheet)", "CSV（电子表格）"), run=_csv, source="RFC 4180, UTF-8 with mark"),
+    "parquet": Choice(
+        label=Label("Parquet (opens here again)", "Parquet（可在此重新打开）"), run=_parquet, source="Apache Parquet"
+    ),
+    "npz": Choice(label=Label("npz (NumPy)", "npz（NumPy）"), run=_npz, source="NumPy npz, no pickle"),
+}
+
+
+def export_map(kind: str, m: Map, extra: Columns | None = None, class_names: tuple[str, ...] = ()) -> bytes:
+    """A map as a file of another program.
+
+    Args:
+        kind: a name of `EXPORTS`.
+        m: the map.
+        extra: per-row values to join, name → (n,).
+        class_names: text of each label.
+
+    Raises:
+        ConfigError: unknown kind. DataError: columns that do not fit.
+    """
+    return pick(EXPORTS, kind, "export").run(m, map_columns(m, extra or {}, class_names))
