@@ -48,7 +48,10 @@ class ModelConfig(Params):
     backbone: str = "small"
     stem: str = option(
         "cifar",
-        {"cifar": Label("small pictures (3×3)", "小图（3×3）"), "imagenet": Label("large pictures (7×7)", "大图（7×7）")},
+        {
+            "cifar": Label("small pictures (3×3)", "小图（3×3）"),
+            "imagenet": Label("large pictures (7×7)", "大图（7×7）"),
+        },
         Label("Stem", "输入层"),
         Label("of the ResNets; the small encoder has its own", "仅用于 ResNet；小编码器自带输入层"),
     )
@@ -64,9 +67,7 @@ class TrainConfig(Params):
     objective: str = "nt_xent"
     objective_params: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = number(0.2, 0.001, 100, Label("Temperature τ", "温度系数 τ"), log=True)
-    batch_size: int = number(
-        256, 1, 65536, Label("Batch (images)", "批大小（图像数）"), integer=True, log=True
-    )
+    batch_size: int = number(256, 1, 65536, Label("Batch (images)", "批大小（图像数）"), integer=True, log=True)
     epochs: int | None = number(
         None,
         1,
@@ -89,10 +90,10 @@ class TrainConfig(Params):
         auto=AUTO,
     )
     weight_decay: float = number(1e-4, 0, 1, Label("Weight decay", "权重衰减"), log=True)
-    warmup: float = number(
-        0.05, 0, 0.9, Label("Warm-up", "预热"), Label("share of all steps", "占总步数的比例")
+    warmup: float = number(0.05, 0, 0.9, Label("Warm-up", "预热"), Label("share of all steps", "占总步数的比例"))
+    clip_norm: float | None = number(
+        None, 0.001, 1e6, Label("Gradient clip", "梯度裁剪"), log=True, auto=Label("off", "关")
     )
-    clip_norm: float | None = number(None, 0.001, 1e6, Label("Gradient clip", "梯度裁剪"), log=True, auto=Label("off", "关"))
     seed: int = number(0, 0, 2**31 - 1, Label("Seed", "随机种子"), integer=True)
     device: str = option(
         "auto",
@@ -109,14 +110,21 @@ class TrainConfig(Params):
         None, 1, 10**9, Label("Checkpoint every (steps)", "检查点间隔（步）"), integer=True, auto=AUTO
     )
     keep_every: int | None = number(
-        None, 1, 10**9, Label("Keep a checkpoint every (steps)", "保留检查点间隔（步）"), integer=True, auto=Label("off", "关")
+        None,
+        1,
+        10**9,
+        Label("Keep a checkpoint every (steps)", "保留检查点间隔（步）"),
+        integer=True,
+        auto=Label("off", "关"),
     )
 
     def __post_init__(self) -> None:
         Params.__post_init__(self)
         if not isinstance(self.objective_params, Mapping):
             rule = "a mapping from parameter names to values"
-            raise ConfigError(sentence("objective_params", rule, self.objective_params, 'write for example {"tile": 512}'))
+            raise ConfigError(
+                sentence("objective_params", rule, self.objective_params, 'write for example {"tile": 512}')
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +174,7 @@ def from_dict(kind: type[R], data: Mapping[str, Any]) -> R:
     return make_params(kind, values)
 
 
-def _parse(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """JSON where it parses (numbers, true, null, [0.2, 1]); otherwise the text itself."""
     try:
         return json.loads(text)
@@ -187,7 +195,7 @@ def with_overrides(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
             node = node.get(name)  # type: ignore[assignment]
             if not isinstance(node, dict):
                 raise ConfigError(sentence("--set", "a known setting", path, "see docs/configuration.md"))
-        node[leaf] = _parse(value)
+        node[leaf] = parse_value(value)
     return from_dict(RunConfig, data)
 
 

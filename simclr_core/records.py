@@ -69,9 +69,9 @@ class ImageSet:
     def digest(self) -> str:
         """Sixteen hex digits that change when a pixel, a label or the order changes."""
         sha = hashlib.sha256(str(self.image.shape).encode())
-        sha.update(np.ascontiguousarray(self.image))
+        sha.update(np.ascontiguousarray(self.image).data)
         if self.label is not None:
-            sha.update(np.ascontiguousarray(self.label.astype(np.int64)))
+            sha.update(np.ascontiguousarray(self.label.astype(np.int64)).data)
         return sha.hexdigest()[:16]
 
     def take(self, rows: np.ndarray) -> ImageSet:

@@ -111,12 +111,16 @@ class Params:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(Generic[F]):
-    """One entry of a family: what it is called, what it does, what it can be told, and where it comes from."""
+    """One entry of a family: what it is called, what it does, what it can be told, and where it comes from.
+
+    `help` is a sentence for a person: how to read a diagnostic, what to try against a diagnosis.
+    """
 
     label: Label
     run: F
     params: type[Params] = Params
     source: str
+    help: Label = NO_HELP
 
 
 def pick(family: Mapping[str, Choice[F]], name: str, what: str) -> Choice[F]:

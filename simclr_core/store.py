@@ -56,7 +56,9 @@ def require_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(where).free
     if free < needed + FREE_BYTES_SPARE:
         rule = f"on a disk with {(needed + FREE_BYTES_SPARE) / 2**20:.0f} MiB free"
-        raise RunError(sentence("out", rule, f"{free / 2**20:.0f} MiB free", "delete old runs or choose another folder"))
+        raise RunError(
+            sentence("out", rule, f"{free / 2**20:.0f} MiB free", "delete old runs or choose another folder")
+        )
 
 
 class JobDir:
@@ -151,7 +153,9 @@ class RunDir(JobDir):
         """The configuration as the run resolved it."""
         data = read_json(self.path / "config.json")
         if "config" not in data:
-            raise RunError(sentence("run", "a run directory with config.json", str(self.path), "choose another or train"))
+            raise RunError(
+                sentence("run", "a run directory with config.json", str(self.path), "choose another or train")
+            )
         return from_dict(RunConfig, data["config"])
 
     @property

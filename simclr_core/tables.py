@@ -19,12 +19,15 @@ ABOUT = "about"  # the array that holds a JSON text: class names, encoder, …
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """Every array of an npz, never unpickling; a `DataError` says what is wrong with a bad file."""
+    """Every array of an npz (or the one of an npy, as h), never unpickling; a bad file is a `DataError`."""
     path = Path(path)
     if not path.is_file():
         raise DataError(sentence("file", "an existing .npz", str(path), "check the path"))
     try:
-        with np.load(path, allow_pickle=False) as data:
+        data = np.load(path, allow_pickle=False)
+        if isinstance(data, np.ndarray):
+            return {"h": data}
+        with data:
             return {name: data[name] for name in data.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError, AttributeError) as error:
         raise DataError(sentence("file", "an npz of plain arrays", str(path), f"it cannot be read: {error}")) from None
@@ -34,7 +37,7 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray | None], about: 
     """Write arrays and a JSON text, replacing the file as a whole."""
     buffer = BytesIO()
     present = {k: v for k, v in arrays.items() if v is not None}
-    np.savez_compressed(buffer, **present, **{ABOUT: np.array(json.dumps(about))})
+    np.savez(buffer, **present, **{ABOUT: np.array(json.dumps(about))})
     write_atomic(Path(path), buffer.getvalue())
 
 
@@ -71,10 +74,7 @@ def load_embeddings(path: str | Path) -> EmbeddingTable:
         DataError: no such file, not plain arrays, wrong shapes, or values that are not finite.
     """
     path = Path(path)
-    if path.suffix == ".npy" and path.is_file():
-        arrays = {"h": np.load(path, allow_pickle=False)}
-    else:
-        arrays = read_npz(path)
+    arrays = read_npz(path)
     h, z = _float(arrays, "h"), _float(arrays, "z")
     if h is None and z is None:
         found = ", ".join(k for k in arrays if k != ABOUT) or "no arrays"

@@ -1,9 +1,22 @@
 """Fixtures every test may use. One torch thread: two collapse when a second process is busy (docs/decisions.md)."""
 
+# ruff: noqa: E402 - the environment and the hook come before the imports they are for
 import os
+import pkgutil
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+import tests.shapes  # noqa: F401 - named below as a string
+
+# Shapes in signatures are checked while tests run, and cost nothing otherwise. The hook must come before the import.
+# Records and configurations stay out: they check themselves, and it is their own sentences the tests must see.
+SELF_CHECKING = {"records", "config", "registry"}
+CHECKED = [m.name for m in pkgutil.iter_modules([str(Path(__file__).parents[1] / "simclr_core")])]
+install_import_hook([f"simclr_core.{m}" for m in CHECKED if m not in SELF_CHECKING], "tests.shapes.check")
 
 import numpy as np
 import pytest

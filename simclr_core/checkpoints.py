@@ -1,0 +1,172 @@
+"""Encoders from files: every known layout is an entry of `LAYOUTS`; what a file does not say is told as a warning.
+
+Nothing here unpickles: weights come from safetensors. A file that matches no layout is refused with a sentence, and a
+backbone is used only when all its tensors match.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from simclr_core.config import RunConfig, from_dict
+from simclr_core.errors import CheckpointError, ConfigError, sentence
+from simclr_core.model import SimClr, build_model
+from simclr_core.registry import Choice, Label
+from simclr_core.store import RunDir
+from simclr_core.train import FORMAT
+
+UNTRAINED = "untrained:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """How a file's tensors met the network's."""
+
+    format: str
+    architecture: str
+    stem: str
+    feature_dim: int
+    head: tuple[tuple[int, ...], ...]
+    matched: int
+    total: int
+    normalisation: dict[str, list[float]]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoder:
+    """A network ready to encode, where it came from, and how completely its file matched.
+
+    `module(x)` takes pictures in [0, 1] as (b, 3, s, s) and returns (h, z); it normalises them itself.
+    """
+
+    module: SimClr
+    provenance: str
+    report: Matched
+    config: RunConfig
+
+    @property
+    def image_size(self) -> int | None:
+        """Edge of the pictures it was trained on; None where it takes them as they are."""
+        return self.config.image_size
+
+
+def _describe(model: SimClr, config: RunConfig, matched: int, format: str, warnings: tuple[str, ...]) -> Matched:
+    linears = [tuple(m.weight.shape) for m in model.projection_head.modules() if isinstance(m, torch.nn.Linear)]
+    return Matched(
+        format=format,
+        architecture=config.model.backbone,
+        stem="patch" if config.model.backbone == "small" else config.model.stem,
+        feature_dim=model.feature_dim,
+        head=tuple(linears),
+        matched=matched,
+        total=len(model.state_dict()),
+        normalisation={"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()},
+        warnings=warnings,
+    )
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as f:
+            return {name: f.get_tensor(name) for name in f.keys()}, f.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        remedy = f"it cannot be read: {error}"
+        raise CheckpointError(sentence("encoder", "a safetensors file of this program", str(path), remedy)) from None
+
+
+def _own(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> tuple[SimClr, RunConfig, int] | None:
+    """The layout `train` writes: the network's tensors, the configuration in the header."""
+    if metadata.get("format") != FORMAT:
+        return None
+    try:
+        config = from_dict(RunConfig, json.loads(metadata["config"]))
+    except (KeyError, json.JSONDecodeError, ConfigError) as error:
+        raise CheckpointError(f"`encoder` must carry a valid configuration in its header, but: {error}") from None
+    model = build_model(config.model, config.train.seed)
+    wanted = model.state_dict()
+    missing = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape]
+    extra = [k for k in tensors if k not in wanted]
+    if missing or extra:
+        found = f"{len(wanted) - len(missing)} of {len(wanted)} matched (first wrong: {(missing + extra)[0]})"
+        raise CheckpointError(sentence("encoder", "a file whose tensors all match", found, "the file is damaged"))
+    model.load_state_dict(tensors)
+    return model, config, len(wanted)
+
+
+Layout = Callable[[dict[str, torch.Tensor], dict[str, str]], "tuple[SimClr, RunConfig, int] | None"]
+LAYOUTS: dict[str, Choice[Layout]] = {
+    "simclr-explorer": Choice(label=Label("this program", "本程序"), run=_own, source="simclr_core.train.save_model"),
+}
+
+
+def weights_file(path: Path) -> Path:
+    """The file that a path means: itself, or the newest checkpoint of a run directory."""
+    if path.is_file():
+        return path
+    if (path / "model.safetensors").is_file():
+        return path / "model.safetensors"
+    latest = RunDir(path).latest_checkpoint
+    if latest is not None:
+        return latest / "model.safetensors"
+    remedy = "give a run directory, a checkpoint folder or a .safetensors file"
+    raise CheckpointError(sentence("encoder", "a file or a run with a checkpoint", str(path), remedy))
+
+
+def _untrained(run: str) -> Encoder:
+    directory = RunDir(run)
+    if directory.exists and "config" in directory.info:
+        config = directory.config
+    else:
+        config = load_encoder(run).config
+    model = build_model(config.model, config.train.seed)
+    report = _describe(model, config, len(model.state_dict()), "untrained", ())
+    return Encoder(module=model.eval(), provenance=f"{UNTRAINED}{run}", report=report, config=config)
+
+
+def load_encoder(path: str | Path) -> Encoder:
+    """Load an encoder.
+
+    Args:
+        path: a run directory (its newest checkpoint), a checkpoint folder, a file, or `untrained:RUN` for the same
+            architecture with the weights the run began with.
+
+    Raises:
+        CheckpointError: nothing there, unreadable, no known layout, or tensors that do not match.
+    """
+    if str(path).startswith(UNTRAINED):
+        return _untrained(str(path).removeprefix(UNTRAINED))
+    file = weights_file(Path(path))
+    tensors, metadata = _read_safetensors(file)
+    for name, layout in LAYOUTS.items():
+        found = layout.run(tensors, metadata)
+        if found is not None:
+            model, config, matched = found
+            report = _describe(model, config, matched, name, ())
+            return Encoder(module=model.eval(), provenance=str(path), report=report, config=config)
+    known = ", ".join(LAYOUTS)
+    remedy = "train here, or convert the file"
+    raise CheckpointError(sentence("encoder", f"of a known layout ({known})", f"{len(tensors)} other tensors", remedy))
+
+
+def inspect(path: str | Path) -> dict[str, Any]:
+    """What `load_encoder` finds in a file, as JSON values."""
+    report = load_encoder(path).report
+    return {
+        "format": report.format,
+        "architecture": report.architecture,
+        "stem": report.stem,
+        "feature_dim": report.feature_dim,
+        "head": [list(shape) for shape in report.head],
+        "matched": report.matched,
+        "total": report.total,
+        "normalisation": report.normalisation,
+        "warnings": list(report.warnings),
+    }

@@ -1,0 +1,349 @@
+"""What each verb of the command line does: arguments in, one JSON object out. Logs go to stderr, nowhere else."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from simclr_core.config import RunConfig, from_dict, with_overrides
+from simclr_core.errors import ConfigError, DataError, RunError, SimclrError, sentence
+from simclr_core.progress import Progress, Stopped
+from simclr_core.store import JobDir, RunDir, read_json
+
+STATUS_SECONDS = 0.25  # how often a job tells its progress at most
+
+
+def say(line: str) -> None:
+    """A line for the person watching; stdout is for the one JSON object."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _reporter(job: JobDir | None) -> Progress:
+    """Progress on stderr and, for a job, in its status; a job asked to stop says so."""
+    last = {"time": 0.0, "message": ""}
+
+    def report(share: float, message: str) -> bool:
+        now = time.monotonic()
+        if message != last["message"]:
+            say(message)
+        if job is not None and (now - last["time"] > STATUS_SECONDS or message != last["message"]):
+            job.write_status(state="running", progress=share, message=message)
+            last["time"] = now
+        last["message"] = message
+        return job is not None and job.control == "stop"
+
+    return report
+
+
+@contextmanager
+def job_of(args: Namespace) -> Iterator[Progress]:
+    """Do a verb's work as a job where `--job DIR` asks for one: lock, status, log; otherwise only report."""
+    if not args.job:
+        yield _reporter(None)
+        return
+    job = JobDir(args.job)
+    with job.locked():
+        job.ask("run")
+        job.write_status(state="running", progress=0.0, message="", began=time.time())
+        with told(job):
+            yield _reporter(job)
+        job.write_status(state="done", progress=1.0)
+
+
+@contextmanager
+def told(job: JobDir) -> Iterator[None]:
+    """Write how work ended badly into its job directory, then let the error go on."""
+    try:
+        yield
+    except Stopped:
+        job.write_status(state="stopped", message="stopped")
+        raise
+    except SimclrError as error:
+        job.write_status(state="failed", message=str(error))
+        raise
+    except BaseException:
+        job.log(traceback.format_exc())
+        job.write_status(state="failed", message="a bug; the traceback is in log.txt")
+        raise
+
+
+# -- train ---------------------------------------------------------------------------------------------------------------
+def _run_config(args: Namespace, run: RunDir) -> RunConfig:
+    config = RunConfig()
+    if args.resume and run.exists:
+        config = run.config
+    if args.config:
+        data = read_json(Path(args.config))
+        if not data:
+            raise ConfigError(sentence("--config", "a file holding a JSON object", args.config, "check the path"))
+        config = from_dict(RunConfig, data.get("config", data))
+    overrides = list(args.set)
+    if args.images:
+        overrides.append(f"images={json.dumps(args.images)}")
+    if args.threads:
+        overrides.append(f"train.threads={args.threads}")
+    return with_overrides(config, overrides)
+
+
+@contextmanager
+def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Turn SIGTERM and SIGINT into a stop with a checkpoint; the list holds the signals heard."""
+    heard: list[int] = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        stop()
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield heard
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def train(args: Namespace) -> dict[str, Any]:
+    """Train an encoder into a run directory, then evaluate it."""
+    from simclr_core.pipeline import finish_run, load_for
+    from simclr_core.train import Training, require_images
+
+    run = RunDir(args.out)
+    if args.resume and not run.exists:
+        raise RunError(sentence("out", "a run directory to resume", args.out, "leave out --resume to begin one"))
+    config = _run_config(args, run)
+    with run.locked(), told(run):
+        run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
+        images = load_for(config, "train")
+        require_images(images)
+        for notice in images.notices:
+            say(notice)
+        training = Training(config, images, run=run, resume=args.resume)
+        say(f"{len(images)} pictures, {training.steps} steps, {training.device}, {training.governor.threads} threads")
+        with _stopping_on_signals(training.stop) as heard:
+            _follow(training)
+        if heard:
+            run.write_status(state="stopped", message="terminated; resume goes on from the checkpoint")
+            return _train_result(run, training, {})
+        state = "done" if training.step == training.steps else "stopped"
+        result = finish_run(run, images, _finishing(run))
+        run.write_status(state=state, message="", progress=training.step / training.steps, result=result)
+    return _train_result(run, training, result)
+
+
+def _follow(training: Any) -> None:
+    for report in training:
+        if report.step == report.steps or report.step % max(1, report.steps // 20) < max(1, report.steps // 400):
+            say(
+                f"step {report.step}/{report.steps}  loss {report.loss:.4f}  contrastive accuracy "
+                f"{report.contrastive_accuracy:.3f}  {report.images_per_second:.0f} images/s"
+            )
+
+
+def _finishing(run: RunDir) -> Progress:
+    def report(share: float, message: str) -> bool:
+        say(message)
+        run.write_status(state="running", message=message)
+        return False
+
+    return report
+
+
+def _train_result(run: RunDir, training: Any, result: dict[str, Any]) -> dict[str, Any]:
+    row = training.last_row
+    ceiling, floor = training.objective.bounds(training.config.train.batch_size)
+    return {
+        "run": str(run.path),
+        "steps": training.step,
+        "seconds": training.seconds,
+        "images_per_second": training.step * training.config.train.batch_size / max(training.seconds, 1e-9),
+        "loss": row.get("loss"),
+        "loss_ceiling": ceiling,
+        "loss_floor": floor,
+        "knn_accuracy": None,
+        "threads": training.governor.threads,
+        "device": str(training.device),
+    } | result
+
+
+# -- the other verbs -----------------------------------------------------------------------------------------------------
+def _images(args: Namespace, size: int | None, split: str) -> Any:
+    from simclr_core.sources import load_images
+
+    images = load_images(args.images, split=split, size=size)
+    for notice in images.notices:
+        say(notice)
+    return images
+
+
+def _table(args: Namespace, split: str, progress: Progress) -> Any:
+    """The embedding table that `--encoder` and `--images` mean; `pixels` needs no encoder."""
+    from simclr_core.pixels import PIXELS, pixel_table
+
+    if args.encoder == PIXELS:
+        return pixel_table(_images(args, None, split))
+    from simclr_core.checkpoints import load_encoder
+    from simclr_core.encode import encode
+
+    encoder = load_encoder(args.encoder)
+    return encode(encoder, _images(args, encoder.image_size, split), progress=progress)
+
+
+def encode(args: Namespace) -> dict[str, Any]:
+    """Encode pictures into an embedding table."""
+    from simclr_core.tables import save_embeddings
+
+    with job_of(args) as progress:
+        table = _table(args, args.split, progress)
+        save_embeddings(table, args.out)
+    dims = {f"{s}_dim": table.space(s).shape[1] for s in table.spaces}
+    return {"out": args.out, "n": len(table), "labels": table.label is not None} | dims
+
+
+def pairs(args: Namespace) -> dict[str, Any]:
+    """Encode two views of every picture into a pair table."""
+    from simclr_core.checkpoints import load_encoder
+    from simclr_core.encode import encode_pairs
+    from simclr_core.pipeline import sample
+    from simclr_core.tables import save_pairs
+
+    if args.views != 2:
+        raise ConfigError(sentence("--views", "2", args.views, "a pair table holds two views of each picture"))
+    with job_of(args):
+        encoder = load_encoder(args.encoder)
+        images = sample(_images(args, encoder.image_size, args.split), args.most, args.seed)
+        table = encode_pairs(encoder, images, augment=encoder.config.augment, seed=args.seed)
+        save_pairs(table, args.out)
+    return {"out": args.out, "n": len(images), "views": 2, "seed": args.seed}
+
+
+def diagnose(args: Namespace) -> dict[str, Any]:
+    """Diagnose an embedding table; with a run, beside its untrained encoder and raw pixels."""
+    from simclr_core.tables import load_embeddings, load_pairs
+    from simclr_core.verdict import diagnose as judge
+    from simclr_core.verdict import report_to_json
+
+    with job_of(args) as progress:
+        table = load_embeddings(args.embeddings)
+        run = _known_run(args.run)
+        report = judge(
+            table,
+            pairs=load_pairs(args.pairs) if args.pairs else None,
+            run=run,
+            references=_stored_references(run),
+            space=args.space if args.space in table.spaces else table.spaces[0],
+            progress=progress,
+        )
+    return report_to_json(report)
+
+
+def _known_run(path: str | None) -> RunDir | None:
+    if not path:
+        return None
+    run = RunDir(path)
+    if not run.exists:
+        raise RunError(sentence("--run", "a run directory", path, "check the path"))
+    return run
+
+
+def _stored_references(run: RunDir | None) -> dict[str, Any]:
+    """The references that the run's own diagnosis measured."""
+    return read_json(run.path / "embeddings" / "report.json").get("references", {}) if run else {}
+
+
+def map_(args: Namespace) -> dict[str, Any]:
+    """Draw a map of an embedding table."""
+    from simclr_core.config import parse_value
+    from simclr_core.maps import make_map
+    from simclr_core.tables import load_embeddings, save_map
+
+    with job_of(args) as progress:
+        table = load_embeddings(args.embeddings)
+        space = args.space or table.spaces[0]
+        settings = {k: parse_value(v) for k, _, v in (item.partition("=") for item in args.set)}
+        m = make_map(
+            table.space(space),
+            args.method,
+            args.dims,
+            seed=args.seed,
+            index=table.index,
+            label=table.label,
+            space=space,
+            progress=progress,
+            **settings,
+        )
+        save_map(m, args.out)
+    return {
+        "out": args.out,
+        "method": m.method,
+        "space": space,
+        "dims": m.dims,
+        "seed": m.seed,
+        "seconds": m.seconds,
+        "trustworthiness": m.trustworthiness,
+        "n": len(m.index),
+    }
+
+
+def probe(args: Namespace) -> dict[str, Any]:
+    """Measure how well labels can be read off frozen embeddings, or off a network trained on the labels."""
+    from dataclasses import asdict
+
+    from simclr_core.probes import run_probe
+
+    with job_of(args) as progress:
+        train_table, test_table = (_table(args, split, progress) for split in ("train", "test"))
+        for table in (train_table, test_table):
+            if table.label is None:
+                raise DataError(
+                    sentence("images", "pictures with labels", args.images, "a probe needs classes to read")
+                )
+        result = run_probe(train_table, test_table, args.method, share=args.labels, seed=args.seed, space=args.space)
+    return asdict(result)
+
+
+def inspect(args: Namespace) -> dict[str, Any]:
+    """Say what a checkpoint file holds."""
+    from simclr_core.checkpoints import inspect as look
+
+    return look(args.checkpoint)
+
+
+def prepare(args: Namespace) -> dict[str, Any]:
+    """Make a run directory, ready for the app, from an encoder file and pictures."""
+    import shutil
+
+    from simclr_core.checkpoints import load_encoder
+    from simclr_core.pipeline import LOOKED_AT, sample, write_embeddings
+
+    run = RunDir(args.out)
+    with run.locked(), told(run):
+        if run.exists:
+            raise RunError(sentence("out", "a new directory", args.out, "choose another name"))
+        run.write_status(state="running", progress=0.0, message="reading the encoder")
+        encoder = load_encoder(args.encoder)
+        images = sample(_images(args, encoder.image_size, args.split), LOOKED_AT)
+        with run.new_checkpoint(0) as folder:
+            shutil.copy(_weights(args.encoder), folder / "model.safetensors")
+        imported = {"encoder": str(args.encoder), "images": args.images, "split": args.split}
+        run.write_config(encoder.config, imported=imported)
+        untrained = load_encoder(f"untrained:{run.path}")
+        _, report = write_embeddings(run, encoder, untrained, images, _finishing(run))
+        run.write_status(
+            state="done", progress=1.0, message="", result={"verdict": report.verdict, "n_test": len(images)}
+        )
+    return {"run": args.out, "verdict": report.verdict, "n": len(images)}
+
+
+def _weights(path: str) -> Path:
+    from simclr_core.checkpoints import weights_file
+
+    return weights_file(Path(path))

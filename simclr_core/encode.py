@@ -1,0 +1,115 @@
+"""Images to embeddings, views to pairs: the last place where torch tensors are seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simclr_core.augment import augment_pair, augment_views
+from simclr_core.checkpoints import Encoder
+from simclr_core.config import AugmentConfig, to_dict
+from simclr_core.device import choose_device
+from simclr_core.errors import DataError, sentence
+from simclr_core.progress import Progress, Stopped, silent
+from simclr_core.records import EmbeddingTable, ImageSet, PairTable
+from simclr_core.train import image_tensor
+
+BATCH = 512
+
+
+def _unit_interval(pixels: Tensor, size: int | None) -> Tensor:
+    x = pixels.float() / 255
+    if size is not None and x.shape[-2:] != (size, size):
+        x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
+    return x
+
+
+@torch.inference_mode()
+def _forward(encoder: Encoder, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    h, z = encoder.module(x)
+    return h.float().cpu().numpy(), z.float().cpu().numpy()
+
+
+def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress: Progress = silent) -> EmbeddingTable:
+    """Encode every picture as it is, without augmentation.
+
+    Args:
+        encoder: from `load_encoder`; used in evaluation mode.
+        images: any number of pictures; resized to the encoder's picture size where it has one.
+        device: where to compute.
+        progress: heard after every batch; stopping raises `Stopped`.
+
+    Returns:
+        h (n, dh) and z (n, dz), float32, row i from picture i.
+    """
+    where = choose_device(device)
+    encoder.module.to(where).eval()
+    pixels = image_tensor(images, torch.device("cpu"))
+    h, z = [], []
+    for start in range(0, len(images), BATCH):
+        rows = _unit_interval(pixels[start : start + BATCH].to(where), encoder.image_size)
+        for column, part in zip((h, z), _forward(encoder, rows), strict=True):
+            column.append(part)
+        if progress(min(1.0, (start + BATCH) / len(images)), "encoding"):
+            raise Stopped
+    return EmbeddingTable(
+        h=np.concatenate(h),
+        z=np.concatenate(z),
+        label=images.label,
+        index=images.index,
+        class_names=images.class_names,
+        encoder=encoder.provenance,
+        spec=images.spec,
+        split=images.split,
+    )
+
+
+def draw_views(images: ImageSet, config: AugmentConfig, seed: int, size: int | None) -> tuple[Tensor, Tensor]:
+    """The two views of each picture that a seed stands for, floats in [0, 1]; the same on every machine's CPU."""
+    generator = torch.Generator().manual_seed(seed)
+    return augment_pair(image_tensor(images, torch.device("cpu")), config, generator, size=size)
+
+
+def encode_pairs(encoder: Encoder, images: ImageSet, *, augment: AugmentConfig, seed: int = 0) -> PairTable:
+    """Draw two views of every picture and encode both.
+
+    Args:
+        encoder: used in evaluation mode, on the CPU: pair tables are small, and their views must be drawn again alike.
+        images: the pictures; 512 suffice for the histograms.
+        augment: the recipe of the views.
+        seed: what the views are drawn from.
+    """
+    encoder.module.cpu().eval()
+    views = draw_views(images, augment, seed, encoder.image_size)
+    (h_a, z_a), (h_b, z_b) = (_forward(encoder, v) for v in views)
+    return PairTable(
+        z_a=z_a,
+        z_b=z_b,
+        h_a=h_a,
+        h_b=h_b,
+        label=images.label,
+        index=images.index,
+        encoder=encoder.provenance,
+        seed=seed,
+        augment=to_dict(augment),
+    )
+
+
+def encode_views(
+    encoder: Encoder, image: np.ndarray, views: int, *, augment: AugmentConfig, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """K views of one picture: their pixels (k, s, s, 3) uint8, h (k, dh) and z (k, dz)."""
+    if views < 2:
+        raise DataError(sentence("views", "at least 2", views, "a distance needs two"))
+    encoder.module.cpu().eval()
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].repeat(views, 1, 1, 1)
+    generator = torch.Generator().manual_seed(seed)
+    x = augment_views(pixels, augment, generator, size=encoder.image_size)
+    h, z = _forward(encoder, x)
+    return to_pixels(x), h, z
+
+
+def to_pixels(x: Tensor) -> np.ndarray:
+    """Views in [0, 1] (b, 3, s, s) as uint8 pictures (b, s, s, 3)."""
+    return (x * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()

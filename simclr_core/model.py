@@ -1,0 +1,129 @@
+"""The network: a backbone that makes h, a projection head that makes z. Only h is kept for use after training.
+
+Legend: B images, dh width of h, dz width of z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from simclr_core.config import ModelConfig
+from simclr_core.registry import Choice, Label, pick
+
+# Inputs in [0, 1] become about unit scale; kept in the model's file, so that every later use prepares pictures alike.
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.25, 0.25, 0.25)
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions with a residual path; the first may halve the picture."""
+
+    def __init__(self, width_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.skip: nn.Module = nn.Identity()
+        if stride != 1 or width_in != width:
+            self.skip = nn.Sequential(nn.Conv2d(width_in, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(y)) + self.skip(x))
+
+
+class SmallNet(nn.Module):
+    """A residual net for 32×32 pictures that learns something useful in minutes on two CPU cores.
+
+    A 2×2 patch stem spends no time at full resolution; widths double as the picture halves.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 128)) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU())
+        pairs = zip((widths[0], *widths[:-1]), widths, strict=True)
+        self.blocks = nn.Sequential(*[Block(a, b, 1 if a == b else 2) for a, b in pairs])
+        self.out_dim = widths[-1]
+
+    def forward(self, x: Tensor) -> Float[Tensor, "b dh"]:
+        return self.blocks(self.stem(x)).mean((2, 3))
+
+
+def _small(config: ModelConfig) -> tuple[nn.Module, int]:
+    net = SmallNet()
+    return net, net.out_dim
+
+
+def _resnet(name: str) -> Callable[[ModelConfig], tuple[nn.Module, int]]:
+    def build(config: ModelConfig) -> tuple[nn.Module, int]:
+        import torchvision
+
+        net = getattr(torchvision.models, name)(weights=None)
+        dim = net.fc.in_features
+        net.fc = nn.Identity()
+        if config.stem == "cifar":  # SimCLR appendix B.9: a 3×3 stem and no pooling for 32×32 pictures
+            net.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+            net.maxpool = nn.Identity()
+        return net, dim
+
+    return build
+
+
+_RESNET_SOURCE = "He et al. 2016, torchvision; CIFAR stem: Chen et al. 2020, appendix B.9"
+BACKBONES: dict[str, Choice[Callable[[ModelConfig], tuple[nn.Module, int]]]] = {
+    "small": Choice(
+        label=Label("Small (minutes on a CPU)", "小型（CPU 上几分钟）"),
+        run=_small,
+        source="this project; measured in benchmarks/results",
+    ),
+    "resnet18": Choice(label=Label("ResNet-18", "ResNet-18"), run=_resnet("resnet18"), source=_RESNET_SOURCE),
+    "resnet34": Choice(label=Label("ResNet-34", "ResNet-34"), run=_resnet("resnet34"), source=_RESNET_SOURCE),
+    "resnet50": Choice(label=Label("ResNet-50", "ResNet-50"), run=_resnet("resnet50"), source=_RESNET_SOURCE),
+}
+
+
+def projection_head(dim_in: int, hidden: int, dim_out: int, layers: int) -> nn.Sequential:
+    """The MLP between h and z: Linear–BatchNorm–ReLU, once or twice, then Linear.
+
+    Source: Chen et al. 2020 (2 layers), Chen et al. 2020b, SimCLR v2 (3 layers).
+    """
+    parts: list[nn.Module] = []
+    for i in range(layers - 1):
+        parts += [nn.Linear(hidden if i else dim_in, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+    return nn.Sequential(*parts, nn.Linear(hidden, dim_out))
+
+
+class SimClr(nn.Module):
+    """Backbone and projection head, with the input normalisation they were trained with."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, feature_dim: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projection_head = head
+        self.feature_dim = feature_dim
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
+
+    def forward(self, x: Float[Tensor, "b 3 s s"]) -> tuple[Float[Tensor, "b dh"], Float[Tensor, "b dz"]]:
+        """Pictures in [0, 1] to h and z."""
+        x = ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        h = self.backbone(x)
+        return h, self.projection_head(h)
+
+
+def build_model(config: ModelConfig, seed: int) -> SimClr:
+    """A freshly initialised network; the same seed gives the same weights and leaves the global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone, dim = pick(BACKBONES, config.backbone, "backbone").run(config)
+        head = projection_head(dim, config.hidden_dim, config.proj_dim, config.head_layers)
+        model = SimClr(backbone, head, dim)
+    return model.to(memory_format=torch.channels_last)

@@ -1,0 +1,106 @@
+"""What a finished run gets: embeddings, the references beside them, pairs, a first map, a diagnosis.
+
+The pages read these files alone, so that looking at a run needs neither torch nor the encoder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from simclr_core.checkpoints import UNTRAINED, Encoder, load_encoder
+from simclr_core.config import RunConfig
+from simclr_core.encode import encode, encode_pairs
+from simclr_core.maps import make_map
+from simclr_core.pixels import pixel_table
+from simclr_core.probes import knn_accuracy
+from simclr_core.progress import Progress, silent
+from simclr_core.records import CollapseReport, EmbeddingTable, ImageSet, PairTable, Split
+from simclr_core.sources import load_images
+from simclr_core.store import RunDir, write_atomic
+from simclr_core.tables import save_embeddings, save_map, save_pairs
+from simclr_core.verdict import diagnose, measure, report_to_json
+
+LOOKED_AT = 10_000  # held-out pictures that the pages show; more are sampled and the report says so
+REFERENCE_ROWS = 4_000  # pictures behind the raw-pixel reference, whose width makes it slow
+BANK = 20_000  # training pictures that vote in the kNN accuracy
+PAIRS = 512
+
+
+def sample(images: ImageSet, most: int, seed: int = 0) -> ImageSet:
+    """At most so many pictures, drawn without replacement and kept in order."""
+    if len(images) <= most:
+        return images
+    rows = np.random.default_rng(seed).choice(len(images), most, replace=False)
+    return images.take(np.sort(rows))
+
+
+def load_for(config: RunConfig, split: Split) -> ImageSet:
+    """The pictures of a run, at the size it asked for."""
+    return load_images(config.images, split=split, size=config.image_size)
+
+
+def held_out_accuracy(encoder: Encoder, train: ImageSet, test: EmbeddingTable) -> float | None:
+    """Weighted 20-nearest-neighbour accuracy of h on the held-out pictures; None without labels on both sides."""
+    if train.label is None or test.label is None:
+        return None
+    bank = encode(encoder, sample(train, BANK))
+    assert bank.label is not None
+    return knn_accuracy(bank.space("h"), bank.label, test.space("h"), test.label)
+
+
+def references(images: ImageSet, untrained: EmbeddingTable, pairs: PairTable) -> dict[str, Mapping[str, Any]]:
+    """What the same numbers are without any training: for each space of the untrained encoder, and for raw pixels."""
+    pixels = pixel_table(sample(images, REFERENCE_ROWS))
+    found: dict[str, Mapping[str, Any]] = {"pixels": measure(pixels.space("h"), pixels.label)}
+    for space in untrained.spaces:
+        both = pairs.space(space)
+        found[f"untrained_{space}"] = measure(untrained.space(space), untrained.label, both)
+    return found
+
+
+def write_embeddings(
+    run: RunDir, encoder: Encoder, untrained: Encoder, images: ImageSet, progress: Progress = silent
+) -> tuple[EmbeddingTable, CollapseReport]:
+    """Fill `embeddings/` and `maps/` of a run from its encoder and the same network before training."""
+    folder = run.path / "embeddings"
+    augment = encoder.config.augment
+    some = sample(images, PAIRS)
+    tables, pairs = {}, {}
+    for i, (name, network) in enumerate({"encoder": encoder, "untrained": untrained}.items()):
+        progress(0.1 + 0.3 * i, f"encoding ({name})")
+        tables[name] = encode(network, images)
+        pairs[name] = encode_pairs(network, some, augment=augment)
+        save_embeddings(tables[name], folder / f"{name}.npz")
+        save_pairs(pairs[name], folder / ("pairs.npz" if name == "encoder" else "pairs_untrained.npz"))
+    progress(0.7, "diagnosing")
+    report = diagnose(
+        tables["encoder"],
+        pairs=pairs["encoder"],
+        run=run,
+        references=references(images, tables["untrained"], pairs["untrained"]),
+    )
+    write_atomic(folder / "report.json", json.dumps(report_to_json(report)))
+    progress(0.9, "drawing a first map")
+    table = tables["encoder"]
+    first = make_map(table.space("h"), "pca", 2, index=table.index, label=table.label, space="h")
+    save_map(first, run.path / "maps" / "pca-h-2d" / "map.parquet")
+    return table, report
+
+
+def finish_run(run: RunDir, train_images: ImageSet, progress: Progress = silent) -> dict[str, Any]:
+    """Evaluate a trained run; the keys are those that `train` prints: knn_accuracy, verdict, n_test."""
+    encoder = load_encoder(run.path)
+    untrained = load_encoder(f"{UNTRAINED}{run.path}")
+    held_out = sample(load_for(run.config, "test"), LOOKED_AT)
+    table, report = write_embeddings(run, encoder, untrained, held_out, progress)
+    progress(0.95, "measuring kNN accuracy")
+    return {
+        "knn_accuracy": held_out_accuracy(encoder, train_images, table),
+        "knn_accuracy_untrained": held_out_accuracy(untrained, train_images, encode(untrained, held_out)),
+        "verdict": report.verdict,
+        "n_test": len(table),
+    }

@@ -1,0 +1,110 @@
+"""Tables on disk: what is written comes back, and a bad file is a sentence."""
+
+import numpy as np
+import pytest
+
+from simclr_core.errors import DataError
+from simclr_core.records import EmbeddingTable, Map, PairTable
+from simclr_core.tables import load_embeddings, load_map, load_pairs, save_embeddings, save_map, save_pairs
+
+
+@pytest.fixture
+def table(rng) -> EmbeddingTable:
+    return EmbeddingTable(
+        h=rng.normal(size=(7, 4)).astype(np.float32),
+        z=rng.normal(size=(7, 3)).astype(np.float32),
+        label=np.arange(7) % 2,
+        index=np.arange(7) * 3,
+        class_names=("犬", "cat"),
+        encoder="runs/a",
+        spec="demo",
+        split="test",
+    )
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_embeddings_come_back(table, tmp_path, half):
+    save_embeddings(table, tmp_path / "e.npz", half=half)
+    again = load_embeddings(tmp_path / "e.npz")
+    np.testing.assert_allclose(again.h, table.h, rtol=1e-3 if half else 0)
+    np.testing.assert_array_equal(again.index, table.index)
+    assert again.class_names == table.class_names
+    assert again.h.dtype == np.float32
+
+
+def test_pairs_come_back(rng, tmp_path):
+    a, b = rng.normal(size=(2, 5, 3)).astype(np.float32)
+    pairs = PairTable(z_a=a, z_b=b, index=np.arange(5), seed=4, augment={"flip_p": 0.5})
+    save_pairs(pairs, tmp_path / "p.npz")
+    again = load_pairs(tmp_path / "p.npz")
+    np.testing.assert_array_equal(again.z_b, b)
+    assert again.seed == 4
+    assert again.augment["flip_p"] == 0.5
+    assert again.spaces == ("z",)
+
+
+def test_maps_come_back(rng, tmp_path):
+    m = Map(
+        xy=rng.normal(size=(6, 3)).astype(np.float32),
+        index=np.arange(6),
+        label=None,
+        method="pca",
+        space="h",
+        params={"whiten": False},
+        seed=1,
+        seconds=0.5,
+        trustworthiness=0.9,
+    )
+    save_map(m, tmp_path / "m.parquet")
+    again = load_map(tmp_path / "m.parquet")
+    np.testing.assert_array_equal(again.xy, m.xy)
+    assert (again.params, again.trustworthiness, again.label, again.dims) == ({"whiten": False}, 0.9, None, 3)
+
+
+def test_a_plain_matrix_is_taken_as_h(rng, tmp_path):
+    np.save(tmp_path / "m.npy", rng.normal(size=(4, 3)))
+    table = load_embeddings(tmp_path / "m.npy")
+    assert table.spaces == ("h",)
+    np.testing.assert_array_equal(table.index, np.arange(4))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"features": np.ones((3, 2))}, "matrix `h` or `z`.*features"),
+        ({"h": np.ones(3)}, "h.*matrix"),
+        ({"h": np.array([["a"]])}, "h.*numbers"),
+        ({"h": np.ones((3, 2)), "label": np.arange(2)}, "label.*3 rows"),
+        ({"h": np.array([[1, np.nan], [1, 2], [3, 4.0]])}, "h.*finite.*first: row 0"),
+        ({"z": np.array([[1, 2], [1, np.inf]])}, "z.*finite.*row 1"),
+        ({}, "no arrays"),
+    ],
+)
+def test_arrays_that_are_no_table_are_a_sentence(arrays, says, tmp_path):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(DataError, match=says):
+        load_embeddings(tmp_path / "bad.npz")
+
+
+def test_files_that_are_no_npz_are_a_sentence(tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(DataError, match="npz"):
+        load_embeddings(tmp_path / "text.npz")
+    with pytest.raises(DataError, match="existing"):
+        load_embeddings(tmp_path / "none.npz")
+    (tmp_path / "text.parquet").write_text("hello")
+    with pytest.raises(DataError, match="map written by"):
+        load_map(tmp_path / "text.parquet")
+
+
+def test_nothing_is_unpickled(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("code in a file was run",))
+
+    np.savez(tmp_path / "bomb.npz", h=np.array([Bomb()], dtype=object))
+    with pytest.raises(DataError):
+        load_embeddings(tmp_path / "bomb.npz")
+    np.save(tmp_path / "bomb.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError):
+        load_embeddings(tmp_path / "bomb.npy")
