@@ -1,5 +1,80 @@
+"""What the temperature does to the softmax, the loss and its gradient: moved by hand, computed in the browser."""
+
+from typing import Any
+
 import streamlit as st
 
-from pages.ui.text import t
+from pages.ui import state
+from pages.ui.components.temperature import N_HIGH, Batch, View, batch, read_view, temperature_explorer
+from pages.ui.frame import error_frame
+from pages.ui.text import catalogue, label, language, t
+from simclr_core.presets import PRESETS
+from simclr_core.similarity import cosine_matrix, interleave, interleaved_partner
 
-st.title(t("shell.temperature"))
+KEY, START, LAST = "temperature", "temperature.start", "temperature.last"
+RUN, PREFIX = "run", "temperature.explorer."
+URL = {"tau": "t", "row": "r", "preset": "b", "n": "n"}
+FILLED_IN_BROWSER = ("i", "j", "k", "s", "p", "a", "b", "kind", "count", "value", "sum", "tau", "loss")
+SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
+
+
+def presets() -> list[Batch]:
+    return [batch(name, label(p.label), label(p.note), p.similarity, p.partner) for name, p in PRESETS.items()]
+
+
+def run_batch() -> Batch | None:
+    """The first images of the loaded run, two views each; None without a run, or where its z is not known."""
+    run = state.current()
+    if run is None or not state.has_pairs(run) or "z" not in (table := state.pairs(run)).spaces:
+        return None
+    z_a, z_b = (z[:N_HIGH] for z in table.space("z"))
+    name = t("shell.demo") if run.name == state.DEMO else run.name
+    text, note = t("temperature.run_label", name=name), t("temperature.run_note", name=name)
+    return batch(RUN, text, note, cosine_matrix(interleave(z_a, z_b)), interleaved_partner(len(z_a)), adjustable=True)
+
+
+def remember() -> None:
+    """Keep what the browser reported, for a return to this page and in the URL."""
+    st.session_state[LAST] = (st.session_state.get(KEY) or {}).get("view")
+
+
+def start(batches: list[Batch]) -> View:
+    """Where the explorer opens: the URL, or where it was left. Fixed while it is on the page, so it is never reset."""
+    sizes = {b["id"]: len(b["partner"]) for b in batches}
+    if not st.session_state.get(KEY):
+        left = st.session_state.get(LAST) or {}
+        asked = {name: st.query_params.get(key, left.get(name)) for name, key in URL.items()}
+        st.session_state[START] = read_view(sizes, **asked)
+    return read_view(sizes, **st.session_state[START])
+
+
+def share(view: View) -> None:
+    """Write what is looked at into the URL; what is usual is left out."""
+    shown: dict[str, Any] = dict(view)
+    usual: dict[str, Any] = dict(read_view({next(iter(PRESETS)): 2}))
+    for name, key in URL.items():
+        if shown[name] == usual[name]:
+            st.query_params.pop(key, None)
+        else:
+            st.query_params[key] = f"{shown[name]:.4g}" if name == "tau" else str(shown[name])
+
+
+@st.fragment
+def explorer() -> None:
+    with error_frame():
+        own = run_batch()
+        batches = presets() + ([own] if own else [])
+        opened = start(batches)
+        names = [k.removeprefix(PREFIX) for k in catalogue(language()) if k.startswith(PREFIX)]
+        shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in names}
+        tag = "zh-Hans" if language() == "zh" else "en"
+        temperature_explorer(batches, shown, start=opened, lang=tag, key=KEY, on_view=remember)
+        sizes = {b["id"]: len(b["partner"]) for b in batches}
+        share(read_view(sizes, **(st.session_state.get(LAST) or opened)))
+        if own is None:
+            st.caption(t("temperature.no_pairs"))
+
+
+st.title(t("temperature.title"))
+st.markdown(t("temperature.lead"))
+explorer()

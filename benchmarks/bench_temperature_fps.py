@@ -1,0 +1,102 @@
+"""Frames a second while the temperature page plays, with 6 and with 32 views.
+
+    python -m benchmarks.bench_temperature_fps
+
+A headless Chromium draws in software, so these are lower bounds, and other programs on the machine lower them further:
+`idle_fps` is what the same page reaches at that moment while nothing moves. `draw_ms` is the page's own work in a frame.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.app.conftest import build_run
+from tests.browser.conftest import CHROMIUM, free_port, settle, start_server, stop_server
+
+OUT = Path(__file__).parent / "results" / "temperature_fps.json"
+CASES = {"6x6": "/temperature?run=small", "32x32": "/temperature?run=small&b=run&n=16"}
+
+# Runs in the page while it plays: timestamps of frames, and how long the callbacks that other code asked for took.
+PROBE = """
+() => new Promise(resolve => {
+  const ask = window.requestAnimationFrame.bind(window)
+  const work = [], times = []
+  window.requestAnimationFrame = (f) => ask((now) => {
+    const start = performance.now()
+    f(now)
+    work.push(performance.now() - start)
+  })
+  const tick = (now) => { times.push(now); now - times[0] < 3500 ? ask(tick) : done() }
+  const done = () => { window.requestAnimationFrame = ask; resolve({ times, work }) }
+  ask(tick)
+})
+"""
+
+
+def gaps_of(times: list[float]) -> list[float]:
+    return [b - a for a, b in zip(times, times[1:], strict=False)]
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+def measure(page: Any) -> dict[str, float]:
+    """Count once at rest and once while it plays from the start."""
+    still = gaps_of(page.evaluate(PROBE)["times"])
+    page.locator(".nx .play").click()
+    found = page.evaluate(PROBE)
+    gaps = gaps_of(found["times"])
+    page.wait_for_timeout(1500)
+    return {
+        "fps": round(1000 * len(gaps) / sum(gaps), 1),
+        "idle_fps": round(1000 * len(still) / sum(still), 1),
+        "frame_ms_p95": round(percentile(gaps, 0.95), 1),
+        "draw_ms_median": round(percentile(found["work"], 0.5), 2),
+        "draw_ms_p95": round(percentile(found["work"], 0.95), 2),
+        "draws": len(found["work"]),
+    }
+
+
+def machine() -> dict[str, Any]:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
+    load = round(os.getloadavg()[0], 2)
+    return {"cpu": cpu, "cores": os.cpu_count(), "load_1min": load, "system": platform.platform()}
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    result: dict[str, Any] = {"machine": machine(), "repeats": 3}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
+        runs = Path(folder) / "runs"
+        build_run(runs / "small")
+        port = free_port()
+        server = start_server(runs, port)
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            result["machine"]["browser"] = f"Chromium {browser.version}, headless, software rendering"
+            for name, path in CASES.items():
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                page.goto(f"http://127.0.0.1:{port}{path}")
+                settle(page)
+                page.wait_for_selector(".nx[data-ready]")
+                page.wait_for_timeout(1000)
+                result[name] = [measure(page) for _ in range(3)]
+                page.close()
+        finally:
+            browser.close()
+            stop_server(server)
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

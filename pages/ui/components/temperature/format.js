@@ -1,0 +1,100 @@
+// Numbers as text, numbers as colours, and two helpers that make elements. Text is always set as text, never as HTML.
+
+const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+const SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉"
+const SVG = "http://www.w3.org/2000/svg"
+
+export function subscript(n) {
+  return [...String(n)].map((c) => SUBSCRIPT[c]).join("")
+}
+
+// Four significant digits; powers of ten where plain digits would be long.
+export function fmt(x, digits = 4) {
+  if (x === 0) return "0"
+  const size = Math.abs(x)
+  if (size >= 1e-4 && size < 1e6) {
+    const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)))
+    return minus(size >= 1e4 ? Math.round(x).toLocaleString("en") : x.toFixed(places))
+  }
+  const [mantissa, power] = x.toExponential(digits - 2).split("e")
+  const exponent = [...String(Math.abs(power))].map((c) => SUPERSCRIPT[c]).join("")
+  return `${minus(mantissa)}×10${power < 0 ? "⁻" : ""}${exponent}`
+}
+
+function minus(text) {
+  return String(text).replace("-", "−")
+}
+
+// A share close to 1 is told by what is missing: 0.9999999 and 1 look alike, but only one of them is a loss of 0.
+export function fmtShare(p, q) {
+  return q > 0 && q < 1e-4 ? `1 − ${fmt(q, 3)}` : fmt(p)
+}
+
+export function fmtSimilarity(x) {
+  return minus(x.toFixed(2))
+}
+
+export function fmtTau(tau) {
+  return String(Number(tau.toPrecision(tau < 0.1 ? 2 : 3)))
+}
+
+// "{a} of {b}" with its values; the catalogue's placeholders.
+export function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name])
+}
+
+const CIVIDIS = ["00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "fee838"]
+  .map((hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)))
+
+function luminance(rgb) {
+  const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4))
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+// 257 colours with the text colour, black or white, that contrasts more (never below 4.58 : 1).
+const LADDER = Array.from({ length: 257 }, (_, step) => {
+  const at = (step / 256) * (CIVIDIS.length - 1)
+  const low = Math.min(Math.floor(at), CIVIDIS.length - 2)
+  const rgb = CIVIDIS[low].map((v, c) => Math.round(v + (CIVIDIS[low + 1][c] - v) * (at - low)))
+  return { fill: `rgb(${rgb})`, ink: luminance(rgb) > 0.179 ? "#000" : "#fff" }
+})
+
+export function colour(t) {
+  return LADDER[Math.round(Math.min(Math.max(t, 0), 1) * 256)]
+}
+
+export const LOG_LOW = 6 // the log scale of shares starts at 10^-6
+
+// Where a share stands on the 0 to 1 axis, linear or logarithmic.
+export function place(p, log) {
+  if (!log) return p
+  return p > 0 ? Math.max(0, 1 + Math.log10(p) / LOG_LOW) : 0
+}
+
+function make(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue
+    if (name.startsWith("on")) node[name] = value
+    else node.setAttribute(name, value === true ? "" : value)
+  }
+  node.append(...children.filter((child) => child != null))
+  return node
+}
+
+export function el(tag, attributes = {}, ...children) {
+  return make(document.createElement(tag), attributes, children)
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  return make(document.createElementNS(SVG, tag), attributes, children)
+}
+
+// Write only what changed: most of the 1024 cells of a large batch keep their text from frame to frame.
+export function setText(node, text) {
+  if (node.shown !== text) node.textContent = node.shown = text
+}
+
+export function setAttr(node, name, value) {
+  const memo = (node.memo ??= {})
+  if (memo[name] !== value) node.setAttribute(name, (memo[name] = value))
+}
