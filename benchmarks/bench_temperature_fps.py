@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ PROBE = """
 
 
 def gaps_of(times: list[float]) -> list[float]:
-    return [b - a for a, b in zip(times, times[1:], strict=False)]
+    return [b - a for a, b in pairwise(times)]
 
 
 def percentile(values: list[float], share: float) -> float:

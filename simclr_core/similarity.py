@@ -254,7 +254,8 @@ def loss_floor(n: int, temperature: Real) -> float:
     """The least L any encoder can reach with n images, whatever its dimension: ln(1 + (2n−2) exp(−n / ((n−1) τ))).
 
     Reached if and only if partners coincide and the n points form a regular simplex, which needs n−1 dimensions. 0 for
-    n = 1. Source: Jensen on the log-sum-exp and ‖Σz‖² ≥ 0; see docs/mathematics.md.
+    n = 1. Why: by Jensen L is at least its value with every similarity replaced by its mean, ‖Σz‖² ≥ 0 keeps the mean over
+    negatives from falling below −1/(n−1) when positives are 1, and a positive is at most 1.
     """
     tau = _temperature(temperature)
     if _count(n) == 1:
