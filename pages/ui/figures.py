@@ -19,6 +19,7 @@ PATTERNS = ("", "/", ".", "x")
 GREY = "#808080"  # reference lines: 3.9:1 on white, 4.4:1 on the dark page
 GRID = "rgba(128,128,128,0.18)"
 MAX_POINTS = 500
+FEW = 12
 
 
 class Reference(NamedTuple):
@@ -27,6 +28,7 @@ class Reference(NamedTuple):
     value: float
     text: str
     dash: str = "dot"
+    side: str = "top"  # where a horizontal line has its name: above or below ("bottom")
 
 
 def blank(x: str = "", y: str = "", *, height: int = 320) -> go.Figure:
@@ -63,9 +65,11 @@ def curves(
     """Lines over a shared x, with horizontal reference lines named at their right end."""
     figure = blank(x_title, y_title, height=height)
     keep = thin(len(x))
+    mode = "lines+markers" if len(x) <= FEW else "lines"  # a line of one point would be invisible
     for i, (name, y) in enumerate(series.items()):
         line = {"color": PALETTE[i % 4], "dash": DASHES[i % 4], "width": 2}
-        figure.add_scatter(x=np.asarray(x)[keep], y=np.asarray(y)[keep], mode="lines", name=name, line=line)
+        marker = {"symbol": SYMBOLS[i % 4], "size": 6}
+        figure.add_scatter(x=np.asarray(x)[keep], y=np.asarray(y)[keep], mode=mode, name=name, line=line, marker=marker)
     for reference in references:
         add_level(figure, reference)
     figure.update_layout(showlegend=len(series) > 1, hovermode="x unified")
@@ -73,12 +77,12 @@ def curves(
 
 
 def add_level(figure: go.Figure, reference: Reference) -> None:
-    """A horizontal reference line, named above its right end."""
+    """A horizontal reference line, named at its right end."""
     figure.add_hline(
         y=reference.value,
         line={"color": GREY, "dash": reference.dash, "width": 1.5},
         annotation={"text": reference.text, "font": {"color": GREY}, "xanchor": "right"},
-        annotation_position="top right",
+        annotation_position=f"{reference.side} right",
     )
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.text import DEFAULT, LANGUAGE_KEY, LANGUAGES, t
-from simclr_core.errors import RunError, sentence
-from simclr_core.records import EmbeddingTable, ImageSet, Map, PairTable, Split
-from simclr_core.store import RunDir, list_runs, read_json
+from simclr_core.errors import DataError, RunError, sentence
+from simclr_core.records import SPLITS, EmbeddingTable, ImageSet, Map, PairTable, Split
+from simclr_core.store import RunDir, list_runs, read_json, read_metrics
 
 Which = Literal["encoder", "untrained", "pixels"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,7 +121,12 @@ def has_table(run: RunDir, which: Which = "encoder") -> bool:
 
 
 def table(run: RunDir, which: Which = "encoder") -> EmbeddingTable:
-    """An embedding table of a run; `RunError` when the run has none."""
+    """An embedding table of a run; `RunError` when the run has none.
+
+    Pixels cost no encoder: where no file holds them they come from the pictures that the encoder's table was made of.
+    """
+    if which == "pixels" and not has_table(run, which) and spec_of(run) is not None:
+        return _pixels(*_stamp(embeddings_path(run)), spec_of(run) or "", _image_size(run))
     return _table(*_stamp(embeddings_path(run, which)))
 
 
@@ -155,9 +160,19 @@ def spec_of(run: RunDir) -> str | None:
 
 def images(run: RunDir, split: Split = "test") -> ImageSet | None:
     """The pictures of a run's source, at the size the run saw them; None for embeddings that came alone."""
-    spec, info = spec_of(run), run.info
-    size = (info.get("config") or info.get("imported", {})).get("image_size")
-    return None if spec is None else load_pictures(spec, split, size)
+    spec = spec_of(run)
+    return None if spec is None else load_pictures(spec, split, _image_size(run))
+
+
+def metrics(run: RunDir) -> list[dict[str, Any]]:
+    """The rows of `metrics.jsonl` so far; their fields are those of `records.TrainStep`."""
+    path = run.metrics_path
+    return _metrics(*_stamp(path)) if path.exists() else []
+
+
+def _image_size(run: RunDir) -> int | None:
+    info = run.info
+    return (info.get("config") or info.get("imported", {})).get("image_size")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -199,6 +214,25 @@ def _table(path: str, mtime: int, size: int) -> EmbeddingTable:
     from simclr_core.tables import load_embeddings
 
     return _frozen(load_embeddings(path), ("h", "z", "label", "index"))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _pixels(path: str, mtime: int, size: int, spec: str, image_size: int | None) -> EmbeddingTable:
+    from simclr_core.pixels import pixel_table
+
+    rows = _table(path, mtime, size)
+    pictures = load_pictures(spec, rows.split if rows.split in SPLITS else "test", image_size)
+    place = {int(i): row for row, i in enumerate(pictures.index)}
+    if missing := [int(i) for i in rows.index if int(i) not in place]:
+        raise DataError(
+            sentence("images", "the pictures that were encoded", f"none of index {missing[0]}", "bring them back")
+        )
+    return _frozen(pixel_table(pictures.take(np.array([place[int(i)] for i in rows.index]))), ("h", "label", "index"))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _metrics(path: str, mtime: int, size: int) -> list[dict[str, Any]]:
+    return read_metrics(Path(path))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

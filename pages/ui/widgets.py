@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ def record(
     suggest: Mapping[str, Any] | None = None,
     only: Iterable[str] | None = None,
     fixed: Mapping[str, Any] | None = None,
+    columns: int = 1,
 ) -> P:
     """One widget a declared field of a record; returns the record that they describe.
 
@@ -34,6 +36,7 @@ def record(
         suggest: what to begin with when a person switches a field off "automatic".
         only: the fields to show, in this order; by default all that are declared.
         fixed: values of fields that get no widget.
+        columns: at most so many side by side.
 
     Raises:
         ConfigError: a value outside its field's bounds; the shell shows the sentence.
@@ -41,10 +44,12 @@ def record(
     declared = {f.name: f for f in fields(kind) if "kind" in f.metadata}
     names = [n for n in (declared if only is None else only) if n not in (fixed or {})]
     values = dict(fixed or {})
+    grid = st.grid(columns, min_column_width=150, vertical_alignment="bottom") if columns > 1 else None
     for name in names:
         f = declared[name]
         begin = (start or {}).get(name, _default(f))
-        values[name] = widget(f, f"{key}.{name}", begin, (suggest or {}).get(name))
+        with grid.cell() if grid is not None else nullcontext():
+            values[name] = widget(f, f"{key}.{name}", begin, (suggest or {}).get(name))
     return make_params(kind, values)
 
 

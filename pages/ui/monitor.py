@@ -1,0 +1,234 @@
+"""A training run as it goes on: where it is, how it learns, and the buttons that steer it. Everything is read from disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import figures, jobs, state
+from pages.ui.figures import Reference
+from pages.ui.frame import error_frame
+from pages.ui.text import t
+from pages.ui.widgets import figure_with_table
+from simclr_core.config import RunConfig
+from simclr_core.similarity import loss_uniform_sphere
+from simclr_core.store import ACTIVE, RunDir, read_json
+
+BADGE = {
+    "starting": ("blue", "hourglass_top"),
+    "running": ("blue", "play_circle"),
+    "paused": ("orange", "pause_circle"),
+    "done": ("green", "check_circle"),
+    "stopped": ("gray", "stop_circle"),
+    "failed": ("red", "error"),
+    "died": ("red", "heart_broken"),
+}
+RESUMABLE = ("stopped", "failed", "died")
+REQUEST = "request.json"  # the configuration that a person asked for, before the trainer resolved it
+RECENT = 5  # reports behind the present speed
+
+
+def is_training(run: RunDir) -> bool:
+    """Whether this is a run that was or will be trained here, not embeddings or an encoder from elsewhere."""
+    return (run.path / REQUEST).exists() or run.metrics_path.exists()
+
+
+def resume(run: RunDir) -> None:
+    """Go on from the newest checkpoint in a new process; a run that never got its configuration begins again."""
+    request = read_json(run.path / REQUEST)
+    known = run.config.train.threads if run.exists else request.get("train", {}).get("threads")
+    n = known or jobs.threads_to_use()
+    how = ["--resume"] if run.exists else ["--images", str(request["images"]), "--config", str(run.path / REQUEST)]
+    jobs.start(["train", "--out", str(run.path), *how, "--threads", str(n)], run.path, threads=n)
+
+
+def show(run: RunDir) -> None:
+    """The live panel: once a second while the run is active, else still."""
+    active = jobs.watch(run).get("state") in ACTIVE
+    st.fragment(_panel, run_every=jobs.TICK_SECONDS if active else None)(run, active, run.exists)
+
+
+def _panel(run: RunDir, was_active: bool, existed: bool) -> None:
+    with error_frame():
+        status = jobs.watch(run)
+        rows = state.metrics(run)
+        if (was_active and status.get("state") not in ACTIVE) or run.exists != existed:
+            st.rerun()  # the rest of the page changes with it: history, the run switch, the URL
+        with st.container(border=True):
+            headline(run, status)
+            trouble(run, status)
+            progress(run, status, rows)
+            buttons(run, status)
+        if rows:
+            numbers(rows[-1])
+            charts(run, rows)
+
+
+def headline(run: RunDir, status: Mapping[str, Any]) -> None:
+    """Name, state, and what the process runs on."""
+    now = str(status.get("state") or "starting")
+    colour, icon = BADGE.get(now, BADGE["failed"])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(run.name, width="content")
+        st.badge(t(f"train.state.{now}"), color=colour, icon=f":material/{icon}:")
+    if status.get("device"):
+        st.caption(t("train.runs_on", device=status["device"], threads=status.get("threads", "?")))
+
+
+def trouble(run: RunDir, status: Mapping[str, Any]) -> None:
+    """Why a run ended badly, and what can be done."""
+    now = status.get("state")
+    if now == "failed":
+        st.error(str(status.get("message") or jobs.last_line(run)), icon=":material/error:")
+    elif now == "died":
+        st.error(t("train.died" if run.latest_checkpoint else "train.died_early"), icon=":material/heart_broken:")
+
+
+def progress(run: RunDir, status: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Steps done, and the time left while it runs."""
+    step, steps = int(status.get("step") or 0), int(status.get("steps") or 0)
+    if not steps:
+        if status.get("state") in ACTIVE:
+            st.progress(0.0, text=t("train.reading"))
+        return
+    text = t("train.steps", step=f"{step:,}", steps=f"{steps:,}")
+    left = seconds_left(run, step, steps, rows) if status.get("state") == "running" else None
+    if status.get("state") == "running" and step >= steps:
+        text += " · " + t("train.finishing")
+    elif left is not None:
+        text += " · " + t("train.left", time=duration(left))
+    st.progress(min(step / steps, 1.0), text=text)
+
+
+def seconds_left(run: RunDir, step: int, steps: int, rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """From the speed of the last few reports; None before the first."""
+    speeds = [float(r["images_per_second"]) for r in rows[-RECENT:] if r["images_per_second"] > 0]
+    if not speeds or not run.exists:
+        return None
+    return (steps - step) * run.config.train.batch_size / float(np.median(speeds))
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the two units that matter."""
+    s = max(0, round(seconds))
+    if s < 60:
+        return t("train.time.s", s=s)
+    if s < 3600:
+        return t("train.time.ms", m=s // 60, s=s % 60)
+    return t("train.time.hm", h=s // 3600, m=s % 3600 // 60)
+
+
+def buttons(run: RunDir, status: Mapping[str, Any]) -> None:
+    """Pause, go on, stop with a result, resume."""
+    now, asked, key = status.get("state"), run.control, f"train.{run.name}"
+    finished = bool(status.get("steps")) and status.get("step") == status.get("steps")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if now in ("running", "starting"):
+            waiting = now == "starting" or asked != "run"
+            st.button(
+                t("train.pause"),
+                key=f"{key}.pause",
+                icon=":material/pause:",
+                on_click=run.ask,
+                args=("pause",),
+                disabled=waiting,
+            )
+        if now == "paused":
+            st.button(
+                t("train.go_on"),
+                key=f"{key}.go_on",
+                icon=":material/play_arrow:",
+                on_click=run.ask,
+                args=("run",),
+                type="primary",
+            )
+        if now in ("running", "paused"):
+            text = t("train.stopping" if asked == "stop" else "train.stop")
+            st.button(
+                text,
+                key=f"{key}.stop",
+                icon=":material/stop:",
+                on_click=run.ask,
+                args=("stop",),
+                disabled=asked == "stop",
+                help=t("train.stop_help"),
+            )
+        again = now in RESUMABLE and not finished
+        if again and st.button(t("train.resume"), key=f"{key}.resume", icon=":material/replay:", type="primary"):
+            resume(run)
+            st.rerun()
+        if now in ("done", "stopped") and state.has_table(run):
+            st.page_link("map.py", label=t("shell.map"), icon=":material/scatter_plot:")
+            st.page_link("collapse.py", label=t("shell.collapse"), icon=":material/compress:")
+    result = status.get("result") or {}
+    if result.get("knn_accuracy") is not None:
+        before = result.get("knn_accuracy_untrained")
+        shown = t("common.not_measured") if before is None else f"{before:.1%}"
+        st.markdown(t("train.knn", after=f"{result['knn_accuracy']:.1%}", before=shown))
+
+
+def numbers(row: Mapping[str, Any]) -> None:
+    """The last report."""
+    grid = st.grid(3, min_column_width=150, gap="small")
+    for name, form in NUMBERS.items():
+        grid.metric(t(f"train.metric.{name}"), form.format(row[name]), help=t(f"train.metric.{name}_help"))
+
+
+NUMBERS = {
+    "loss": "{:.3f}",
+    "contrastive_accuracy": "{:.1%}",
+    "positive_cosine": "{:.3f}",
+    "negative_cosine": "{:.3f}",
+    "std_ratio": "{:.3f}",
+    "images_per_second": "{:,.0f}",
+}
+
+
+def references(config: RunConfig, row: Mapping[str, Any]) -> list[Reference]:
+    """The scale of the loss: total collapse, perfect positives among evenly spread negatives, the least possible."""
+    train = config.train
+    found = []
+    if row.get("loss_ceiling") is not None:
+        found.append(Reference(row["loss_ceiling"], t("train.ceiling", n=2 * train.batch_size - 1), "dash"))
+    if train.objective == "nt_xent":
+        uniform = loss_uniform_sphere(train.batch_size, config.model.proj_dim, train.temperature)
+        found.append(Reference(uniform, t("train.uniform", d=config.model.proj_dim), "dashdot"))
+    if row.get("loss_floor") is not None:
+        found.append(Reference(row["loss_floor"], t("train.floor"), "dot", "bottom"))
+    return [r for r in found if math.isfinite(r.value)]
+
+
+def charts(run: RunDir, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Loss on its scale, accuracy, cosines and spread over the steps."""
+    column = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in ("step", *NUMBERS)}
+    lines = references(run.config, rows[-1]) if run.exists else []
+    grid = st.grid(2, min_column_width=340, gap="medium")
+    for name, series in CHARTS.items():
+        shown = {t(f"train.metric.{s}"): column[s] for s in series}
+        figure = figures.curves(
+            column["step"],
+            shown,
+            x_title=t("train.step"),
+            y_title=t(f"train.axis.{name}"),
+            references=lines if name == "loss" else LEVELS.get(name, lambda: [])(),
+            height=300,
+        )
+        if name in FROM_ZERO:
+            figure.update_yaxes(rangemode="tozero")
+        with grid.cell():
+            table = {t("train.step"): column["step"].astype(int)} | shown
+            figure_with_table(figure, table, f"train.chart.{name}", caption=t(f"train.read.{name}"))
+
+
+CHARTS = {
+    "loss": ("loss",),
+    "accuracy": ("contrastive_accuracy",),
+    "cosines": ("positive_cosine", "negative_cosine"),
+    "spread": ("std_ratio",),
+}
+FROM_ZERO = ("accuracy", "spread")
+LEVELS = {"spread": lambda: [Reference(1.0, t("train.even"), "dash")]}
