@@ -43,7 +43,7 @@ def write_tables(run: RunDir) -> None:
     pixels, label = digits_pixels()
     noise = np.random.default_rng(9).normal(size=pixels.shape).astype(np.float32) * 0.05
     common = {"label": label, "index": np.arange(N)}
-    about = {"class_names": tuple("0123456789"), "spec": "digits", "split": "test"}
+    about = {"class_names": tuple("0123456789"), "spec": "digits", "split": "all"}
     for which, seed in (("encoder", 1), ("untrained", 2)):
         h, z = projected(pixels, seed)
         save_embeddings(
