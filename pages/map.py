@@ -23,7 +23,7 @@ from simclr_core.rowvalues import ROW_VALUES, available_values
 from simclr_core.store import JobDir, RunDir
 
 CLOUD = "map.cloud"
-OPEN_NEXT = "map.open_next"
+OPEN_NEXT, LAST = "map.open_next", "map.last"
 SHOWN, NEAR = 48, 10
 
 
@@ -91,10 +91,12 @@ def choose_map(run: RunDir) -> View | None:
     maps = state.saved_maps(run)
     if not maps:
         return None
-    if OPEN_NEXT in st.session_state:
-        st.session_state["map"] = st.session_state.pop(OPEN_NEXT)
+    for name in (LAST, OPEN_NEXT):  # a page switch drops a widget's value: the last one is kept beside it
+        if name in st.session_state and (name == OPEN_NEXT or "map" not in st.session_state):
+            st.session_state["map"] = st.session_state.pop(name)
     state.follow_url("map", maps, next(iter(maps)))
     chosen = st.selectbox(t("map.saved"), list(maps), key="map", format_func=lambda name: title(maps[name]))
+    st.session_state[LAST] = chosen
     return View(run=run, run_name=st.session_state[state.RUN_KEY], id=chosen, map=maps[chosen])
 
 

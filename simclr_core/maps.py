@@ -232,6 +232,7 @@ def _umap(x: np.ndarray, dims: int, params: UmapParams, seed: int, progress: Pro
     far = np.hstack([np.zeros_like(itself, dtype=np.float32), graph.distance]).astype(np.float32)
     rows = unit_rows(x) if params.metric == "cosine" else x
     watch = _UmapWatch(progress, epochs)
+    progress(SEARCH_SHARE, "UMAP: compiling")
     with warnings.catch_warnings():  # no TensorFlow, one thread, no search index: all three are meant
         warnings.simplefilter("ignore")
         import umap

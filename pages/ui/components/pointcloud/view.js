@@ -150,6 +150,10 @@ class CloudView {
     this.paintState();
   }
 
+  markOf(c) {
+    return `${PALETTE[hueOf(c)]} ${SHAPES[shapeOf(c)]}`;
+  }
+
   className(c) {
     return c < 0 ? this.data.text.unknown : this.data.names[c] ?? `${this.data.text.class} ${c}`;
   }
