@@ -81,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     p = verb("probe", commands.probe)
     _add_encoder(p)
-    p.add_argument("--method", default="knn", help="knn or linear")
+    p.add_argument("--method", default="knn", help="knn, linear, finetune or supervised")
     p.add_argument("--labels", type=float, default=1.0, help="share of the training labels that may be seen")
     p.add_argument("--space", choices=("h", "z"), default="h")
     p.add_argument("--seed", type=int, default=0)

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from simclr_core.config import RunConfig, from_dict, with_overrides
-from simclr_core.errors import ConfigError, DataError, RunError, SimclrError, sentence
+from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
 from simclr_core.progress import Progress, Stopped
 from simclr_core.store import JobDir, RunDir, read_json
 
@@ -29,7 +29,7 @@ def say(line: str) -> None:
 
 def _reporter(job: JobDir | None) -> Progress:
     """Progress on stderr and, for a job, in its status; a job asked to stop says so."""
-    last = {"time": 0.0, "message": ""}
+    last: dict[str, Any] = {"time": 0.0, "message": ""}
 
     def report(share: float, message: str) -> bool:
         now = time.monotonic()
@@ -113,6 +113,7 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
 
 def train(args: Namespace) -> dict[str, Any]:
     """Train an encoder into a run directory, then evaluate it."""
+    from simclr_core.device import keep_memory
     from simclr_core.pipeline import finish_run, load_for
     from simclr_core.train import Training, require_images
 
@@ -120,6 +121,7 @@ def train(args: Namespace) -> dict[str, Any]:
     if args.resume and not run.exists:
         raise RunError(sentence("out", "a run directory to resume", args.out, "leave out --resume to begin one"))
     config = _run_config(args, run)
+    keep_memory()
     with run.locked(), told(run):
         run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
         images = load_for(config, "train")
@@ -293,6 +295,9 @@ def map_(args: Namespace) -> dict[str, Any]:
     }
 
 
+TRAINED_ON_LABELS = ("finetune", "supervised")
+
+
 def probe(args: Namespace) -> dict[str, Any]:
     """Measure how well labels can be read off frozen embeddings, or off a network trained on the labels."""
     from dataclasses import asdict
@@ -300,14 +305,24 @@ def probe(args: Namespace) -> dict[str, Any]:
     from simclr_core.probes import run_probe
 
     with job_of(args) as progress:
+        if args.method in TRAINED_ON_LABELS:
+            return asdict(_trained_on_labels(args, progress))
         train_table, test_table = (_table(args, split, progress) for split in ("train", "test"))
-        for table in (train_table, test_table):
-            if table.label is None:
-                raise DataError(
-                    sentence("images", "pictures with labels", args.images, "a probe needs classes to read")
-                )
         result = run_probe(train_table, test_table, args.method, share=args.labels, seed=args.seed, space=args.space)
     return asdict(result)
+
+
+def _trained_on_labels(args: Namespace, progress: Progress) -> Any:
+    """Fine-tune the encoder, or train the same network from scratch where `supervised` is asked for."""
+    from simclr_core.checkpoints import UNTRAINED, load_encoder
+    from simclr_core.probes import fine_tune
+
+    scratch = args.method == "supervised" and not args.encoder.startswith(UNTRAINED)
+    encoder = load_encoder(UNTRAINED + args.encoder if scratch else args.encoder)
+    train_images, test_images = (_images(args, encoder.image_size, split) for split in ("train", "test"))
+    return fine_tune(
+        encoder, train_images, test_images, share=args.labels, seed=args.seed, method=args.method, progress=progress
+    )
 
 
 def inspect(args: Namespace) -> dict[str, Any]:

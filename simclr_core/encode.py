@@ -46,7 +46,8 @@ def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress
     where = choose_device(device)
     encoder.module.to(where).eval()
     pixels = image_tensor(images, torch.device("cpu"))
-    h, z = [], []
+    h: list[np.ndarray] = []
+    z: list[np.ndarray] = []
     for start in range(0, len(images), BATCH):
         rows = _unit_interval(pixels[start : start + BATCH].to(where), encoder.image_size)
         for column, part in zip((h, z), _forward(encoder, rows), strict=True):

@@ -37,7 +37,8 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray | None], about: 
     """Write arrays and a JSON text, replacing the file as a whole."""
     buffer = BytesIO()
     present = {k: v for k, v in arrays.items() if v is not None}
-    np.savez(buffer, **present, **{ABOUT: np.array(json.dumps(about))})
+    arrays_and_text: dict[str, Any] = present | {ABOUT: np.array(json.dumps(about))}
+    np.savez(buffer, **arrays_and_text)
     write_atomic(Path(path), buffer.getvalue())
 
 
@@ -107,15 +108,12 @@ def save_pairs(pairs: PairTable, path: str | Path, *, half: bool = False) -> Non
 def load_pairs(path: str | Path) -> PairTable:
     """Read a pair table: z_a, z_b (n, d) and/or h_a, h_b, row i of both from one image."""
     arrays = read_npz(path)
-    matrices = {name: _float(arrays, name) for name in ("z_a", "z_b", "h_a", "h_b")}
+    matrices: dict[str, Any] = {name: _float(arrays, name) for name in ("z_a", "z_b", "h_a", "h_b")}
     n = max((len(m) for m in matrices.values() if m is not None), default=0)
     index = _column(arrays, "index")
-    return PairTable(
-        **matrices,
-        label=_column(arrays, "label"),
-        index=np.arange(n) if index is None else index,
-        **{k: v for k, v in _about(arrays).items() if k in ("encoder", "seed", "augment")},
-    )
+    columns: dict[str, Any] = {"label": _column(arrays, "label"), "index": np.arange(n) if index is None else index}
+    known = {k: v for k, v in _about(arrays).items() if k in ("encoder", "seed", "augment")}
+    return PairTable(**matrices, **columns, **known)
 
 
 def save_map(m: Map, path: str | Path) -> None:

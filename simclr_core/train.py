@@ -42,13 +42,18 @@ def stream(seed: int, name: str, position: int, device: torch.device | str = "cp
     return torch.Generator(device).manual_seed(int(mixed >> 1))
 
 
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine down to 0."""
-    assert config.lr is not None
-    warm = round(config.warmup * steps)
+def rate_at(step: int, steps: int, *, warmup: float) -> float:
+    """Share of the full learning rate: linear warm-up over a share of the steps, then half a cosine down to 0."""
+    warm = round(warmup * steps)
     if step < warm:
-        return config.lr * (step + 1) / warm
-    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """The learning rate of one step of a resolved configuration."""
+    assert config.lr is not None
+    return config.lr * rate_at(step, steps, warmup=config.warmup)
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

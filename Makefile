@@ -1,0 +1,43 @@
+# The project's verbs. `make app` and `make test` are all a person needs.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: app env test test-fast test-browser check demo screenshots bench clean
+
+$(VENV)/.app: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/.app
+
+app: $(VENV)/.app          ## make the environment, install, open the app on 127.0.0.1
+	$(BIN)/streamlit run app.py
+
+env: $(VENV)/.dev          ## the environment with the development tools
+
+test: env                  ## every test this machine can run; browser tests need Chromium
+	$(BIN)/python -m pytest
+
+test-fast: env             ## no browser, no training
+	$(BIN)/python -m pytest -m "not browser and not slow"
+
+check: env                 ## style, types, layers
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+demo: env                  ## build the bundled run again from the bundled pictures
+	$(BIN)/python -m simclr_core.demo.build
+
+screenshots: env           ## take the README's pictures again
+	$(BIN)/python docs/screenshots.py
+
+bench: env                 ## every benchmark; results go to benchmarks/results
+	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-artifacts

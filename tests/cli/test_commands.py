@@ -1,0 +1,230 @@
+"""The command line from outside: one JSON object on stdout, logs on stderr, exit codes, and a run that survives being killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from simclr_core.__main__ import build_parser, main
+from simclr_core.store import RunDir, read_metrics
+
+ROOT = Path(__file__).parents[2]
+FAST = ["train.batch_size=32", "train.epochs=2", "train.threads=1", "model.hidden_dim=32", "model.proj_dim=16"]
+TRAIN_KEYS = {"run", "steps", "seconds", "images_per_second", "loss", "loss_ceiling", "loss_floor", "knn_accuracy"}
+METRICS = {
+    "std_ratio", "mean_cosine", "alignment", "uniformity", "w2_uniformity", "rankme", "effective_rank", "participation_ratio",
+    "nesum", "alpha", "hubness_skew", "antihub_share", "near_duplicate_share", "intrinsic_dim", "knn_purity", "pair_auc",
+    "twin_r_at_1",
+}  # fmt: skip
+
+
+def call(*args: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "simclr_core", *args], cwd=ROOT, capture_output=True, text=True)
+
+
+def answer(*args: str) -> dict:
+    done = call(*args, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> str:
+    """160 pictures in 4 classes, as an npz with both parts."""
+    rng = np.random.default_rng(0)
+    label = np.arange(160) % 4
+    image = rng.integers(0, 80, (160, 16, 16, 3), dtype=np.uint8)
+    image[np.arange(160), :, :, label % 3] += (60 + 40 * (label // 3))[:, None, None].astype(np.uint8)
+    path = tmp_path_factory.mktemp("pictures") / "set.npz"
+    np.savez(path, train_x=image[:120], train_y=label[:120], test_x=image[120:], test_y=label[120:])
+    return f"npz:{path}"
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "small"
+    result = answer("train", "--images", pictures, "--out", str(out), "--set", *FAST)
+    assert result.keys() >= TRAIN_KEYS
+    assert result["steps"] == 6
+    assert result["loss_ceiling"] == pytest.approx(np.log(63))
+    assert 0 <= result["knn_accuracy"] <= 1
+    return out
+
+
+def test_a_finished_run_holds_what_the_pages_read(run):
+    files = {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()}
+    assert files >= {
+        "config.json",
+        "status.json",
+        "metrics.jsonl",
+        "checkpoints/latest",
+        "embeddings/encoder.npz",
+        "embeddings/untrained.npz",
+        "embeddings/pairs.npz",
+        "embeddings/pairs_untrained.npz",
+        "embeddings/report.json",
+        "maps/pca-h-2d/map.parquet",
+    }
+    assert RunDir(run).status()["state"] == "done"
+
+
+def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
+    emb, pair, drawn = (str(tmp_path / n) for n in ("e.npz", "p.npz", "m.parquet"))
+    assert answer("encode", "--encoder", str(run), "--images", pictures, "--split", "test", "--out", emb)["n"] == 40
+    assert set(np.load(emb).files) >= {"h", "z", "index", "label"}
+    assert answer("pairs", "--encoder", str(run), "--images", pictures, "--views", "2", "--out", pair)["n"] == 40
+    report = answer("diagnose", emb, "--pairs", pair, "--run", str(run), "--space", "z")
+    assert report.keys() >= {"n", "dim", "verdict", "severity", "findings", "metrics", "spaces"}
+    assert report["metrics"].keys() >= METRICS
+    assert report["dim"] == 16
+    assert {"id", "severity", "value", "reference", "sentence"} <= report["findings"][0].keys()
+    m = answer("map", emb, "--method", "pca", "--dims", "3", "--out", drawn)
+    assert m.keys() >= {"method", "seed", "seconds", "trustworthiness"}
+    assert pq.read_table(drawn).column_names == ["index", "x", "y", "z", "label"]
+    for method in ("knn", "linear"):
+        probe = answer("probe", "--encoder", str(run), "--images", pictures, "--method", method, "--labels", "0.5")
+        assert probe.keys() >= {"accuracy", "method", "labels", "n_train", "n_test", "seed"}
+        assert probe["n_train"] == 60
+    pixels = answer("probe", "--encoder", "pixels", "--images", pictures, "--method", "knn")
+    untrained = answer("probe", "--encoder", f"untrained:{run}", "--images", pictures, "--method", "knn")
+    assert pixels["n_test"] == untrained["n_test"] == 40
+    found = answer("inspect", str(run))
+    assert found["matched"] == found["total"] > 0
+    assert found.keys() >= {"format", "architecture", "stem", "feature_dim", "head", "normalisation", "warnings"}
+
+
+def test_the_same_numbers_as_the_pages_read(run, pictures, tmp_path):
+    emb = str(tmp_path / "e.npz")
+    answer("encode", "--encoder", str(run), "--images", pictures, "--split", "test", "--out", emb)
+    ours = answer("diagnose", emb, "--pairs", str(run / "embeddings/pairs.npz"), "--run", str(run))
+    stored = json.loads((run / "embeddings/report.json").read_text())
+    for name, value in stored["metrics"].items():
+        assert ours["metrics"][name] == pytest.approx(value, rel=1e-4), name
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["train", "--images", "npz:/nowhere.npz", "--out", "OUT"], "nowhere"),
+        (["train", "--images", "digits", "--out", "OUT", "--set", "train.temperature=0"], "temperature"),
+        (["train", "--images", "digits", "--out", "OUT", "--set", "train.batch_size=1"], "no negatives"),
+        (["train", "--images", "digits", "--out", "OUT", "--set", "train.objective=none"], "objective.*nt_xent"),
+        (["train", "--images", "digits", "--out", "OUT", "--resume"], "run directory to resume"),
+        (["train", "--images", "digits", "--out", "OUT", "--config", "/nowhere.json"], "--config"),
+        (["encode", "--encoder", "/nowhere", "--images", "digits", "--out", "OUT"], "encoder"),
+        (["diagnose", "/nowhere.npz"], "existing"),
+        (["map", "/nowhere.npz", "--out", "OUT"], "existing"),
+        (["inspect", "/nowhere"], "encoder"),
+        (["probe", "--encoder", "pixels", "--images", "digits", "--method", "magic"], "knn"),
+        (["probe", "--encoder", "pixels", "--images", "digits", "--labels", "0"], "label"),
+    ],
+)
+def test_a_bad_input_is_one_sentence_and_exit_2(args, says, tmp_path, capsys):
+    import re
+
+    code = main([a.replace("OUT", str(tmp_path / "out")) for a in args])
+    err = capsys.readouterr().err
+    assert code == 2
+    assert re.search(says, err)
+    assert "Traceback" not in err
+
+
+def test_a_bug_leaves_its_traceback_in_the_log(tmp_path, monkeypatch):
+    from simclr_core import pipeline
+
+    monkeypatch.setattr(pipeline, "load_for", lambda *a: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["train", "--images", "digits", "--out", str(tmp_path / "r")])
+    assert "ZeroDivisionError" in (tmp_path / "r" / "log.txt").read_text()
+    assert RunDir(tmp_path / "r").status()["state"] == "failed"
+
+
+def test_every_verb_explains_itself():
+    parser = build_parser()
+    verbs = parser._subparsers._group_actions[0].choices
+    assert set(verbs) >= {"train", "encode", "pairs", "diagnose", "map", "probe", "inspect", "prepare"}
+    assert all(sub.description for sub in verbs.values())
+
+
+def test_prepare_makes_a_run_from_an_encoder_file(run, pictures, tmp_path):
+    weights = next(run.glob("checkpoints/*/model.safetensors"))
+    out = tmp_path / "opened"
+    assert answer("prepare", "--encoder", str(weights), "--images", pictures, "--out", str(out))["n"] == 40
+    assert (out / "embeddings" / "report.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.4, 1.1, 1.9])
+def test_killed_at_any_moment_and_resumed_ends_in_the_same_weights(pictures, tmp_path, delay):
+    from safetensors.numpy import load_file
+
+    settings = [*FAST, "train.epochs=20", "train.checkpoint_every=7"]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    answer("train", "--images", pictures, "--out", str(whole), "--set", *settings)
+    args = ["train", "--images", pictures, "--out", str(broken), "--set", *settings]
+    victim = subprocess.Popen([sys.executable, "-m", "simclr_core", *args], cwd=ROOT, stderr=subprocess.DEVNULL)
+    metrics = broken / "metrics.jsonl"
+    while not metrics.exists():
+        time.sleep(0.02)
+    time.sleep(delay)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert RunDir(broken).status()["state"] == "died"
+    answer("train", "--out", str(broken), "--resume")
+    last = load_file(RunDir(whole).latest_checkpoint / "model.safetensors")
+    resumed = load_file(RunDir(broken).latest_checkpoint / "model.safetensors")
+    assert all(np.array_equal(last[k], resumed[k]) for k in last)
+    assert [r["step"] for r in read_metrics(metrics)] == list(range(1, 61))
+
+
+@pytest.mark.slow
+def test_pause_waits_resume_goes_on_and_stop_leaves_a_result(pictures, tmp_path):
+    run = RunDir(tmp_path / "run")
+    args = ["train", "--images", pictures, "--out", str(run.path), "--json", "--set", *FAST, "train.epochs=3000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simclr_core", *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+    def wait_for(state: str) -> None:
+        deadline = time.monotonic() + 60
+        while run.status().get("state") != state:
+            assert time.monotonic() < deadline, run.status()
+            time.sleep(0.02)
+
+    wait_for("running")
+    while not read_metrics(run.metrics_path):
+        time.sleep(0.02)
+    assert call("train", "--out", str(run.path), "--resume").returncode == 2  # one trainer a run
+    run.ask("pause")
+    wait_for("paused")
+    step = run.status()["step"]
+    time.sleep(0.5)
+    assert run.status()["step"] == step
+    run.ask("run")
+    wait_for("running")
+    run.ask("stop")
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert json.loads(out)["steps"] >= step
+    assert run.status()["state"] == "stopped"
+    assert (run.path / "embeddings" / "report.json").exists()
+
+
+@pytest.mark.slow
+def test_sigterm_leaves_a_checkpoint(pictures, tmp_path):
+    run = RunDir(tmp_path / "run")
+    args = ["train", "--images", pictures, "--out", str(run.path), "--set", *FAST, "train.epochs=3000"]
+    process = subprocess.Popen([sys.executable, "-m", "simclr_core", *args], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not read_metrics(run.metrics_path):
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+    assert run.status()["state"] == "stopped"
+    assert int(run.latest_checkpoint.name) == run.status()["step"]
