@@ -1,0 +1,380 @@
+"""One number of an embedding matrix each: the `DIAGNOSTICS`, how to read them, their values on a uniform sphere.
+
+Unit rows: std ratio, cosines, uniformity, W2, neighbours. Rows as given: RankMe, effective rank, participation ratio,
+NESum, alpha. No number here is good or bad alone; `verdict` weighs them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from simclr_core.cloud import HEAT, HUB_K, PURITY_K, Cloud, Undefined
+from simclr_core.pairs import PairDistances
+from simclr_core.registry import Choice, Label
+from simclr_core.spectrum import (
+    alpha,
+    alpha_r2,
+    effective_rank,
+    live_share,
+    nesum,
+    participation_ratio,
+    rankme,
+    w2_uniformity,
+)
+
+NEAR = 0.99  # cosine from which a nearest neighbour is a near duplicate (vecscope)
+SAME = 0.999  # cosine from which it is a duplicate: healthy h after a ReLU has up to 15 % at .99 and none here
+TWO_NN_KEPT = 0.9
+
+
+def std_ratio(cloud: Cloud) -> float:
+    """Mean standard deviation of the columns of the unit rows, times √d.
+
+    1 = spread over all columns, 0 = every row the same. Blind to low rank: {+v, −v} scores .8.
+    Source: SimSiam (Chen & He 2021), section 4.1.
+    """
+    return float(cloud.unit.std(axis=0, ddof=1).sum() / math.sqrt(cloud.d))
+
+
+def mean_cosine(cloud: Cloud) -> float:
+    """Mean cosine of two different rows, in [−1/(n−1), 1]. Naturally high where all entries are positive."""
+    total = float((cloud.unit.sum(axis=0) ** 2).sum())
+    return min(1.0, (total - cloud.n) / (cloud.n * (cloud.n - 1)))
+
+
+def centred_mean_cosine(cloud: Cloud) -> float:
+    """Mean cosine after the mean row has been subtracted: what is left of a cone without its axis."""
+    shifted = Cloud(x=(cloud.x - cloud.x.mean(axis=0, dtype=np.float64)) / cloud.scale)
+    if np.abs(shifted.x).max() <= 1e-14:
+        raise Undefined(Label("all rows are equal", "所有行都相同"))
+    return mean_cosine(shifted)
+
+
+def uniformity(cloud: Cloud) -> float:
+    """log of the mean of exp(−2|u−v|²) over all pairs of unit rows; 0 = all equal, about −4 = uniform on the sphere.
+
+    Source: Wang & Isola 2020, L_uniform with t = 2.
+    """
+    return min(0.0, math.log(cloud.energy))
+
+
+def _needs_neighbours(cloud: Cloud, k: int) -> None:
+    if cloud.neighbours.k < k:
+        en = f"{k} neighbours of each row need more than {k} rows, there are {cloud.n}"
+        raise Undefined(Label(en, f"每行 {k} 个近邻需要多于 {k} 行，只有 {cloud.n} 行"))
+
+
+def hubness_skew(cloud: Cloud) -> float:
+    """Skewness of how often each row is among another's ten nearest.
+
+    0 = fair; above 2 a few rows are everyone's neighbours. Source: Radovanović et al. 2010, N_10.
+    """
+    _needs_neighbours(cloud, HUB_K)
+    count = cloud.occurrence - HUB_K
+    spread = math.sqrt(float((count**2).mean()))
+    return float((count.astype(np.float64) ** 3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def antihub_share(cloud: Cloud) -> float:
+    """Share of rows that are among nobody's ten nearest, in [0, 1]."""
+    _needs_neighbours(cloud, HUB_K)
+    return float((cloud.occurrence == 0).mean())
+
+
+def near_duplicate_share(cloud: Cloud) -> float:
+    """Share of rows whose nearest neighbour has a cosine of .99 or more."""
+    return float((cloud.neighbours.distance[:, 0] <= 1 - NEAR).mean())
+
+
+def duplicate_share(cloud: Cloud) -> float:
+    """Share of rows whose nearest neighbour has a cosine of .999 or more and stands out from the others around.
+
+    Many rows on few dimensions lie close without being copies: the first distance is then no small part of the last.
+    """
+    first, last = cloud.neighbours.distance[:, 0], cloud.neighbours.distance[:, -1]
+    dense = (first > 0.1 * last) & (last > 1 - SAME)
+    return float(((first <= 1 - SAME) & ~dense).mean())
+
+
+def intrinsic_dim(cloud: Cloud) -> float:
+    """TwoNN: the dimension that explains how much farther the second neighbour is than the first, on unit rows.
+
+    Slope through the origin of −log(1−F) on log(r₂/r₁), the top tenth left out; too low for dozens of dimensions.
+    Rows whose nearest neighbour is an exact copy have no ratio and do not count. Source: Facco et al. 2017.
+    """
+    _needs_neighbours(cloud, 2)
+    first, second = cloud.neighbours.distance[:, 0], cloud.neighbours.distance[:, 1]
+    ratio = np.sort(np.sqrt(second[first > 0] / first[first > 0]))
+    kept = int(len(ratio) * TWO_NN_KEPT)
+    x, y = np.log(ratio[:kept]), -np.log(1 - np.arange(1, kept + 1) / max(1, len(ratio)))
+    if kept < 2 or not (x @ x > 0):
+        raise Undefined(Label("too few rows differ from their nearest neighbour", "与最近邻不同的行太少"))
+    return float(x @ y / (x @ x))
+
+
+def _labels(cloud: Cloud) -> np.ndarray:
+    if cloud.label is None:
+        raise Undefined(Label("these rows have no labels", "这些行没有标签"))
+    if len(np.unique(cloud.label)) < 2:
+        raise Undefined(Label("all rows have one label", "所有行只有一个标签"))
+    return cloud.label
+
+
+def knn_purity(cloud: Cloud) -> float:
+    """Share of the 20 nearest rows that carry the row's own label; read beside chance and untrained."""
+    label = _labels(cloud)
+    _needs_neighbours(cloud, PURITY_K)
+    return float((label[cloud.neighbours.index] == label[:, None]).mean())
+
+
+def chance_purity(cloud: Cloud) -> float:
+    """What `knn_purity` is where neighbours know nothing of labels: the chance that another row has the same label."""
+    count = np.unique(_labels(cloud), return_counts=True)[1]
+    return float((count * (count - 1)).sum() / (cloud.n * (cloud.n - 1)))
+
+
+def _pairs(cloud: Cloud) -> PairDistances:
+    if cloud.pairs is None:
+        raise Undefined(Label("no pairs of views in this space were given", "没有给出这个空间的视图对"))
+    return cloud.pairs
+
+
+def alignment(cloud: Cloud) -> float:
+    """Mean squared distance of the two views of an image on the unit sphere, 2 − 2·cosine: 0 = equal, 2 = unrelated.
+
+    Source: Wang & Isola 2020, L_align with α = 2.
+    """
+    return float(2 - 2 * _pairs(cloud).positive.mean())
+
+
+def pair_auc(cloud: Cloud) -> float:
+    """Chance that two views of one image are more alike than views of two images; .5 = nothing learned."""
+    return _pairs(cloud).auc
+
+
+def twin_r_at_1(cloud: Cloud) -> float:
+    """How often an image's other view is the nearest of all 2n − 1 candidates, in [0, 1]."""
+    return _pairs(cloud).r_at_1
+
+
+def sphere_uniformity(d: int, t: float = HEAT) -> float:
+    """`uniformity` of the uniform distribution on the sphere in d dimensions, the least there is: −3.94 for d = 128.
+
+    e^(−2t)·Γ(d/2)·(2/κ)^(d/2−1)·I_{d/2−1}(κ) with κ = 2t, summed as a series. Source: Wang & Isola 2020, appendix.
+    """
+    term, total, m = 1.0, 1.0, 0
+    while term > 1e-17 * total:
+        m += 1
+        term *= t * t / (m * (d / 2 + m - 1))
+        total += term
+    return math.log(total) - 2 * t
+
+
+def sphere(d: int) -> dict[str, float | None]:
+    """The diagnostics of infinitely many points spread uniformly on the sphere, where a closed form exists."""
+    values: dict[str, float | None] = {"std_ratio": 1.0, "live_share": 1.0, "uniformity": sphere_uniformity(d)}
+    values |= dict.fromkeys(("rankme", "effective_rank", "participation_ratio", "nesum"), float(d))
+    values |= dict.fromkeys(("mean_cosine", "centred_mean_cosine", "w2_uniformity", "alpha"), 0.0)
+    return values | {"intrinsic_dim": d - 1.0, "near_duplicate_share": 0.0, "duplicate_share": 0.0}
+
+
+Measure = Callable[[Cloud], float]
+
+
+def measure_all(cloud: Cloud) -> tuple[dict[str, float | None], dict[str, Label]]:
+    """Every diagnostic of a cloud; None where it is undefined, and for each None the reason."""
+    values: dict[str, float | None] = {}
+    reasons: dict[str, Label] = {}
+    for name, choice in DIAGNOSTICS.items():
+        try:
+            values[name] = choice.run(cloud)
+        except Undefined as undefined:
+            values[name], reasons[name] = None, undefined.why
+    return values, reasons
+
+
+def _entry(run: Measure, en: str, zh: str, help_en: str, help_zh: str, source: str) -> Choice[Measure]:
+    return Choice(label=Label(en, zh), run=run, source=source, help=Label(help_en, help_zh))
+
+
+DIAGNOSTICS: dict[str, Choice[Measure]] = {
+    "std_ratio": _entry(
+        std_ratio,
+        "Spread of unit rows (std × √d)",
+        "单位行的离散度（std × √d）",
+        "1 = spread out, 0 = all rows equal. Blind to low rank.",
+        "1 = 充分散开，0 = 所有行相同。看不出低秩。",
+        "SimSiam, Chen & He 2021, §4.1",
+    ),
+    "mean_cosine": _entry(
+        mean_cosine,
+        "Mean cosine",
+        "平均余弦",
+        "0 = no common direction, 1 = all the same. After a ReLU .3 to .7 is normal.",
+        "0 = 没有共同方向，1 = 全部相同。经过 ReLU 后 0.3 到 0.7 属正常。",
+        "Ethayarajh 2019",
+    ),
+    "centred_mean_cosine": _entry(
+        centred_mean_cosine,
+        "Mean cosine, centred",
+        "去均值后的平均余弦",
+        "Near 0 where a high mean cosine came from one common offset alone.",
+        "若高平均余弦只来自共同偏移，这里接近 0。",
+        "Mu & Viswanath 2018",
+    ),
+    "alignment": _entry(
+        alignment,
+        "Alignment",
+        "对齐度",
+        "Lower is better, read with uniformity: 0 = both views equal, 2 = unrelated.",
+        "越低越好，须与均匀性同看：0 = 两个视图相同，2 = 无关。",
+        "Wang & Isola 2020, α = 2",
+    ),
+    "uniformity": _entry(
+        uniformity,
+        "Uniformity",
+        "均匀性",
+        "0 = collapsed; the uniform sphere is the least possible. Read with alignment.",
+        "0 = 坍塌；均匀球面为最小值。须与对齐度同看。",
+        "Wang & Isola 2020, t = 2",
+    ),
+    "w2_uniformity": _entry(
+        w2_uniformity,
+        "Distance from the uniform sphere (W2)",
+        "与均匀球面的距离（W2）",
+        "0 = uniform, 1.41 = total collapse. Sees dead directions.",
+        "0 = 均匀，1.41 = 完全坍塌。能看出失效方向。",
+        "Fang et al. 2024",
+    ),
+    "rankme": _entry(
+        rankme,
+        "RankMe",
+        "RankMe",
+        "Soft count of directions, mean included. Compare runs of one method; high is not yet good.",
+        "方向的软计数，含均值方向。只宜比较同一方法的运行；高不等于好。",
+        "Garrido et al. 2023",
+    ),
+    "effective_rank": _entry(
+        effective_rank,
+        "Effective rank",
+        "有效秩",
+        "Soft count of directions around the mean. A tenth of the width is normal for h.",
+        "围绕均值的方向软计数。h 通常约为维数的十分之一。",
+        "Roy & Vetterli 2007",
+    ),
+    "participation_ratio": _entry(
+        participation_ratio,
+        "Participation ratio",
+        "参与比",
+        "How many directions carry the variance; 2 or 3 means dimensional collapse.",
+        "承载方差的方向数；只有 2 到 3 即为维度坍塌。",
+        "Gao et al. 2017",
+    ),
+    "nesum": _entry(
+        nesum,
+        "NESum",
+        "NESum",
+        "Variance in units of the largest direction's. High also for noise around one point.",
+        "以最大方向的方差为单位的总方差。单点加噪声时也会很高。",
+        "He & Ozay 2022",
+    ),
+    "live_share": _entry(
+        live_share,
+        "Directions in use",
+        "使用中的方向占比",
+        "Share with more than a millionth of the largest variance; half dead shows as .5.",
+        "方差超过最大方差百万分之一的方向占比；一半失效时为 0.5。",
+        "Jing et al. 2022",
+    ),
+    "alpha": _entry(
+        alpha,
+        "Spectrum's decay α",
+        "谱衰减 α",
+        "Near 1 in good encoders, far above 1 on collapse, near 0 for noise.",
+        "好的编码器接近 1；坍塌时远大于 1；噪声接近 0。",
+        "α-ReQ, Agrawal et al. 2022",
+    ),
+    "alpha_r2": _entry(
+        alpha_r2,
+        "Fit of α (R²)",
+        "α 的拟合优度（R²）",
+        "Below .9 the spectrum is no power law and α says little.",
+        "低于 0.9 时谱不是幂律，α 意义不大。",
+        "α-ReQ, Agrawal et al. 2022",
+    ),
+    "hubness_skew": _entry(
+        hubness_skew,
+        "Hubness (skew of N₁₀)",
+        "枢纽性（N₁₀ 偏度）",
+        "Up to 2 is usual; above, a few images are the neighbours of very many.",
+        "2 以内常见；更高时，少数图像成为许多图像的近邻。",
+        "Radovanović et al. 2010",
+    ),
+    "antihub_share": _entry(
+        antihub_share,
+        "Antihubs",
+        "反枢纽占比",
+        "Images that nobody has among the ten nearest; search never finds them.",
+        "不在任何图像前十近邻中的图像；检索永远找不到它们。",
+        "Radovanović et al. 2010",
+    ),
+    "near_duplicate_share": _entry(
+        near_duplicate_share,
+        "Near duplicates (cosine ≥ .99)",
+        "近重复（余弦 ≥ 0.99）",
+        "Rows with a nearly equal neighbour. After a ReLU up to .15 is normal.",
+        "有几乎相同近邻的行。经过 ReLU 后 0.15 以内属正常。",
+        "vecscope 0.2",
+    ),
+    "duplicate_share": _entry(
+        duplicate_share,
+        "Duplicates (cosine ≥ .999)",
+        "重复（余弦 ≥ 0.999）",
+        "Rows with an all but equal neighbour: copies, or images the encoder cannot tell apart.",
+        "有近乎相同近邻的行：图像副本，或编码器无法区分的图像。",
+        "vecscope 0.2",
+    ),
+    "intrinsic_dim": _entry(
+        intrinsic_dim,
+        "Intrinsic dimension (TwoNN)",
+        "内在维数（TwoNN）",
+        "Dimensions that the nearest neighbours see; too low for dozens.",
+        "从近邻看到的维数；几十维时会偏低。",
+        "Facco et al. 2017",
+    ),
+    "knn_purity": _entry(
+        knn_purity,
+        "Neighbour purity (k = 20)",
+        "近邻纯度（k = 20）",
+        "Same-label share among the 20 nearest. Compare with chance and the untrained encoder.",
+        "20 近邻中同标签的占比。须与随机水平和未训练编码器比较。",
+        "Wu et al. 2018",
+    ),
+    "chance_purity": _entry(
+        chance_purity,
+        "Purity by chance",
+        "随机纯度",
+        "What purity is where neighbours know nothing of labels.",
+        "近邻与标签无关时的纯度。",
+        "Σ share² of the classes",
+    ),
+    "pair_auc": _entry(
+        pair_auc,
+        "Views told from other images (AUC)",
+        "视图与其他图像的可分性（AUC）",
+        ".5 = a coin; near 1 with low purity: the views are too easy.",
+        "0.5 = 抛硬币；接近 1 而纯度低：视图任务太容易。",
+        "Mann & Whitney 1947",
+    ),
+    "twin_r_at_1": _entry(
+        twin_r_at_1,
+        "Twin found first",
+        "孪生视图排第一",
+        "How often the other view is the nearest of all; what the objective trains.",
+        "另一视图为所有候选中最近者的频率；正是目标函数所训练的。",
+        "SimCLR, Chen et al. 2020",
+    ),
+}

@@ -1,0 +1,82 @@
+"""What a rule of the verdict may look at, and the form of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from simclr_core.cloud import Cloud, Undefined
+from simclr_core.records import Severity
+from simclr_core.registry import Label
+
+Metrics = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What the loss of a run says.
+
+    Attributes:
+        progress: (ceiling − loss) / (ceiling − floor) over the last tenth of the steps; None where the objective has no
+            such bounds or nothing was logged.
+        falling: share of that range the loss still fell by from the tenth before last two tenths to the last one.
+        share_done: steps taken of those planned.
+    """
+
+    progress: float | None
+    falling: float
+    share_done: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a rule may look at. `reasons` says for each metric that is None why."""
+
+    cloud: Cloud
+    metrics: Metrics
+    reasons: Mapping[str, Label]
+    references: Mapping[str, Metrics]
+    run: RunFacts | None
+    pair_label: Int[np.ndarray, " m"] | None = None
+
+    def need(self, name: str) -> float:
+        """A metric's value; `Undefined` with the reason where it has none."""
+        value = self.metrics[name]
+        if value is None:
+            raise Undefined(self.reasons[name])
+        return value
+
+    def reference(self, name: str, metric: str) -> float | None:
+        return self.references.get(name, {}).get(metric)
+
+    @property
+    def positive_only(self) -> bool:
+        """Whether the rows hold hardly any negative numbers, as after a ReLU."""
+        x = self.cloud.x
+        return float(np.einsum("nd,nd->", np.minimum(x, 0), x)) <= 0.01 * float(np.einsum("nd,nd->", x, x))
+
+
+class Judgement(NamedTuple):
+    """A rule's answer: its deciding number, the metric it is (for the references beside it), the limit, the words."""
+
+    severity: Severity
+    value: float | None
+    metric: str
+    threshold: float
+    text: Label
+
+
+Rule = Callable[[Evidence, Any], Judgement]
+
+
+def say(en: str, zh: str, **values: float) -> Label:
+    return Label(en.format(**values), zh.format(**values))
+
+
+def grade(value: float, warn: float, fail: float) -> Severity:
+    """Severity of a number that is bad when high."""
+    return "fail" if value >= fail else "warn" if value >= warn else "ok"

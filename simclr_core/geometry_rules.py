@@ -1,0 +1,296 @@
+"""Rules that look at one space alone: collapse onto a point, few directions, a cone, clusters, copies, hubs.
+
+Thresholds are the fields of each rule's parameter record. They were set on nine synthetic clouds of known illness and
+on encoders that learned well, whose post-ReLU h has a mean cosine of .65, a rank of a tenth of its width and 15 % of
+rows with a neighbour at cosine .99: none of that may be called a collapse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simclr_core.cloud import Knots
+from simclr_core.evidence import Evidence, Judgement, grade, say
+from simclr_core.records import Severity
+from simclr_core.registry import Label, Params, number
+
+
+# -- complete ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteLimits(Params):
+    """The std ratio decides; a high median cosine finds the cloud whose few outliers keep the spread up."""
+
+    fail: float = number(0.05, 0, 1, Label("std ratio that fails", "判为不合格的离散度"))
+    warn: float = number(0.1, 0, 1, Label("std ratio that warns", "提示的离散度"))
+    spread: float = number(0.05, 0, 1, Label("1 − mean cosine above which rows differ", "行有差异的 1 − 平均余弦"))
+    median: float = number(
+        0.9975, 0, 1, Label("cosine of four pairs in five that fails", "五分之四的行对余弦达到此值即不合格")
+    )
+
+
+def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
+    std, cosine = e.need("std_ratio"), e.need("mean_cosine")
+    # A single direction along one axis also has a tiny mean std, but its rows differ: that is no complete collapse.
+    same = 1 - cosine < limits.spread
+    crowd = 1 - float(np.quantile(e.cloud.pair_sample, 0.8)) ** 2 / 2
+    severity: Severity = "fail" if (std < limits.fail and same) or crowd >= limits.median else "ok"
+    if severity == "ok" and std < limits.warn and same:
+        severity = "warn"
+    text = {
+        "fail": say(
+            "All images land on one point: the spread is {s:.3f} of a healthy 1 and the mean cosine is {c:.3f}.",
+            "所有图像落在同一点：离散度为 {s:.3f}（健康值为 1），平均余弦 {c:.3f}。",
+            s=std,
+            c=cosine,
+        ),
+        "warn": say(
+            "The images lie very close together: the spread is {s:.3f} of a healthy 1.",
+            "图像彼此非常接近：离散度为 {s:.3f}（健康值为 1）。",
+            s=std,
+        ),
+        "ok": say(
+            "The images do not fall onto one point: the spread is {s:.2f}, a collapse would show 0.",
+            "图像没有落在同一点：离散度为 {s:.2f}，坍塌时为 0。",
+            s=std,
+        ),
+    }
+    return Judgement(severity, std, "std_ratio", limits.fail, text[severity])
+
+
+# -- dimensional ---------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DimensionalLimits(Params):
+    """A cliff in the spectrum, a variance carried by two or three directions, or half of the directions at zero."""
+
+    used: float = number(0.9, 0, 1, Label("share of directions before a cliff", "断崖前的方向占比"))
+    cliff: float = number(6.0, 1, 1e6, Label("ratio of eigenvalues that is a cliff", "视为断崖的特征值之比"), log=True)
+    tail: float = number(0.1, 0, 1, Label("most variance behind a cliff", "断崖后的最大方差占比"))
+    live: float = number(0.5, 0, 1, Label("share of eigenvalues above 1e-6", "大于 1e-6 的特征值占比"))
+    columns: float = number(0.75, 0, 1, Label("share of columns that vary", "有变化的列占比"))
+    few: float = number(4.0, 1, 100, Label("participation ratio that fails, at most", "判为不合格的参与比上限"))
+    warn_share: float = number(0.15, 0, 1, Label("participation ratio / width that warns", "提示的参与比 / 维数"))
+
+
+def few_directions(d: int, most: float) -> float:
+    """The participation ratio under which a width-d embedding fails: √d/e between 2.6 and `most`, less below d = 16.
+
+    A number of directions, not a share of the width: post-ReLU h of a good ResNet-18 has 8 to 15 of 512, while a
+    spectrum falling with the square of the rank has 2.3 to 2.5 at any width.
+    """
+    return min(most, max(2.6, d**0.5 / np.e), d / 6)
+
+
+def spectral_cliff(relative: np.ndarray, limit: int, used: float, tail: float) -> tuple[int, float]:
+    """Where the spectrum drops most steeply, and by which factor (1 where there is no drop to speak of).
+
+    Only drops within the first `used` share of the `limit` directions count, and only those that leave less than
+    `tail` of the variance behind: one loud direction above many ordinary ones is no cliff.
+    """
+    value = np.maximum(relative[:limit], 1e-12)
+    behind = 1 - np.cumsum(relative) / relative.sum()
+    k = np.arange(1, max(2, int(np.ceil(used * limit))))
+    k = k[(k < len(value)) & (behind[k - 1] <= tail)]
+    if len(k) == 0:
+        return limit, 1.0
+    ratio = value[k - 1] / value[k]
+    return int(k[ratio.argmax()]), float(ratio.max())
+
+
+def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
+    pr, live = e.need("participation_ratio"), e.need("live_share")
+    limit = e.cloud.rank_limit
+    cliff, drop = spectral_cliff(e.cloud.relative, limit, limits.used, limits.tail)
+    knots = tight_clusters(e, ClusterLimits())
+    values = {"k": cliff, "m": limit, "pr": pr, "d": e.cloud.d, "live": live, "drop": min(drop, 1e12), "c": knots}
+    few = few_directions(e.cloud.d, limits.few)
+    # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
+    moving = e.cloud.moving_columns
+    lost = drop >= limits.cliff or live < limits.live or moving < limits.columns
+    if knots and (lost or pr < few):
+        text = say(
+            "Few directions are in use ({pr:.1f}), because the images sit in about {c:.0f} tight clusters.",
+            "使用的方向很少（{pr:.1f}），因为图像聚成约 {c:.0f} 个紧密的簇。",
+            **values,
+        )
+        return Judgement("warn", pr, "participation_ratio", few, text)
+    if drop >= limits.cliff:
+        text = say(
+            "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop:.0f}-fold.",
+            "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop:.0f} 倍。",
+            **values,
+        )
+        return Judgement("fail", cliff / limit, "live_share", limits.used, text)
+    if moving < limits.columns:
+        text = say(
+            "Only {x:.0%} of the columns change from image to image; the rest are constant.",
+            "只有 {x:.0%} 的列随图像变化，其余为常数。",
+            x=moving,
+        )
+        return Judgement("fail", moving, "live_share", limits.columns, text)
+    if lost:
+        text = say(
+            "{live:.0%} of the directions hold more than a millionth of the largest variance; the rest are dead.",
+            "仅 {live:.0%} 的方向方差超过最大值的百万分之一，其余已失效。",
+            **values,
+        )
+        return Judgement("fail", live, "live_share", limits.live, text)
+    if pr < few:
+        text = say(
+            "The variance sits in about {pr:.1f} of {d:.0f} directions.",
+            "方差集中在 {d:.0f} 个方向中的约 {pr:.1f} 个。",
+            **values,
+        )
+        return Judgement("fail", pr, "participation_ratio", few, text)
+    return _many_directions(e, limits, values)
+
+
+def _many_directions(e: Evidence, limits: DimensionalLimits, values: dict[str, float]) -> Judgement:
+    pr, d = values["pr"], values["d"]
+    # After a ReLU a small share is usual also in good encoders, so only a small number is worth a word.
+    bound = 1.6 * few_directions(int(d), limits.few) if e.positive_only else limits.warn_share * min(d, values["m"])
+    if pr < bound:
+        text = say(
+            "The variance leans on few directions: about {pr:.1f} of {d:.0f}.",
+            "方差偏重少数方向：{d:.0f} 个中约 {pr:.1f} 个。",
+            **values,
+        )
+        return Judgement("warn", pr, "participation_ratio", bound, text)
+    text = say(
+        "About {pr:.0f} of {d:.0f} directions carry the variance and {live:.0%} are in use: no dimensional collapse.",
+        "约 {pr:.0f}（共 {d:.0f}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍塌。",
+        **values,
+    )
+    return Judgement("ok", pr, "participation_ratio", few_directions(int(d), limits.few), text)
+
+
+# -- cone ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConeLimits(Params):
+    """Rows without negative numbers always share a direction, so theirs may be larger."""
+
+    fail: float = number(0.8, 0, 1, Label("mean cosine that fails", "判为不合格的平均余弦"))
+    warn: float = number(0.6, 0, 1, Label("mean cosine that warns", "提示的平均余弦"))
+    fail_positive: float = number(0.96, 0, 1, Label("… after a ReLU", "……经过 ReLU 后"))
+    warn_positive: float = number(0.9, 0, 1, Label("… after a ReLU, warning", "……经过 ReLU 后，提示"))
+
+
+def cone(e: Evidence, limits: ConeLimits) -> Judgement:
+    cosine = e.need("mean_cosine")
+    positive = e.positive_only
+    fail = limits.fail_positive if positive else limits.fail
+    severity = grade(cosine, limits.warn_positive if positive else limits.warn, fail)
+    if severity == "ok" and positive:
+        text = say(
+            "The mean cosine of {c:.2f} is usual for numbers that cannot be negative.",
+            "平均余弦 {c:.2f}；对于不取负值的特征属正常。",
+            c=cosine,
+        )
+    elif severity == "ok":
+        text = say(
+            "The images do not share a direction: mean cosine {c:.2f}.",
+            "图像没有共同方向：平均余弦 {c:.2f}。",
+            c=cosine,
+        )
+    else:
+        text = say(
+            "All images point the same way: the mean cosine of two images is {c:.2f}.",
+            "所有图像指向同一方向：两图的平均余弦为 {c:.2f}。",
+            c=cosine,
+        )
+    return Judgement(severity, cosine, "mean_cosine", fail, text)
+
+
+# -- cluster -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterLimits(Params):
+    """A gap in the pair distances, below which most rows have company."""
+
+    fail: float = number(2.5, 1, 1e6, Label("ratio of the gap's ends that fails", "判为不合格的间隙比"), log=True)
+    warn: float = number(1.7, 1, 1e6, Label("ratio of the gap's ends that warns", "提示的间隙比"), log=True)
+    share: float = number(0.8, 0, 1, Label("share of rows in clusters", "簇内行的占比"))
+    fewest: float = number(2.2, 1, 100, Label("fewest clusters", "最少簇数"))
+
+
+def tight_clusters(e: Evidence, limits: ClusterLimits) -> float:
+    """Effective number of tight clusters that most rows sit in; 0 where there are none, or two: those are one line."""
+    knots = e.cloud.knots
+    return knots.clusters if _clustered(knots, limits) and knots.gap >= limits.fail else 0.0
+
+
+def _clustered(knots: Knots, limits: ClusterLimits) -> bool:
+    return knots.share >= limits.share and knots.clusters >= limits.fewest
+
+
+def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
+    knots = e.cloud.knots
+    severity = grade(knots.gap, limits.warn, limits.fail) if _clustered(knots, limits) else "ok"
+    if severity == "ok":
+        text = say(
+            "Pair distances have no gap: the images do not crumble into tight clusters.",
+            "行对距离没有断层：图像没有碎成紧密的簇。",
+        )
+    else:
+        text = say(
+            "{s:.0%} of the images sit in about {c:.0f} tight clusters, {g:.1f} times as far apart as they are wide.",
+            "{s:.0%} 的图像聚成约 {c:.0f} 个紧密的簇，簇间距是簇宽的 {g:.1f} 倍。",
+            s=knots.share,
+            c=knots.clusters,
+            g=min(knots.gap, 1e6),
+        )
+    return Judgement(severity, knots.gap, "cluster_gap", limits.fail, text)
+
+
+# -- duplicates ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicatesLimits(Params):
+    """Share of rows with a neighbour at cosine .999."""
+
+    fail: float = number(0.10, 0, 1, Label("share that fails", "判为不合格的占比"))
+    warn: float = number(0.02, 0, 1, Label("share that warns", "提示的占比"))
+
+
+def duplicates(e: Evidence, limits: DuplicatesLimits) -> Judgement:
+    share = e.need("duplicate_share")
+    severity = grade(share, limits.warn, limits.fail)
+    text = say(
+        "{s:.1%} of the images have an all but equal neighbour (cosine .999 or more).",
+        "{s:.1%} 的图像有近乎相同的近邻（余弦 ≥ 0.999）。",
+        s=share,
+    )
+    return Judgement(severity, share, "duplicate_share", limits.fail, text)
+
+
+# -- hubs ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubsLimits(Params):
+    """Skewness alone is unsteady over seeds; images that nobody finds must go with it."""
+
+    fail: float = number(4.0, 0, 100, Label("skewness that fails", "判为不合格的偏度"))
+    warn: float = number(2.0, 0, 100, Label("skewness that warns", "提示的偏度"))
+    antihubs: float = number(0.22, 0, 1, Label("share of antihubs that must go with it", "须同时达到的反枢纽占比"))
+
+
+def hubs(e: Evidence, limits: HubsLimits) -> Judgement:
+    skew, antihubs = e.need("hubness_skew"), e.need("antihub_share")
+    severity = grade(skew, limits.warn, limits.fail)
+    if severity == "fail" and antihubs < limits.antihubs:
+        severity = "warn"
+    most = int(e.cloud.occurrence.max())
+    if severity == "ok":
+        text = say(
+            "No image is everyone's neighbour: skewness {s:.1f}, none is among the ten nearest of more than {m:.0f}.",
+            "没有图像成为众多图像的近邻：偏度 {s:.1f}，最常见者出现在 {m:.0f} 张图的前十近邻中。",
+            s=skew,
+            m=most,
+        )
+    else:
+        text = say(
+            "A few images are neighbours of very many (one of {m:.0f}), and {a:.0%} are nobody's: skewness {s:.1f}.",
+            "少数图像是许多图像的近邻（最多 {m:.0f} 张），{a:.0%} 的图像不是任何图像的近邻：偏度 {s:.1f}。",
+            s=skew,
+            m=most,
+            a=antihubs,
+        )
+    return Judgement(severity, skew, "hubness_skew", limits.fail, text)

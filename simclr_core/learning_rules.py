@@ -1,0 +1,184 @@
+"""Rules that need more than one space's rows: pairs of views, labels, the untrained encoder, or the run's loss.
+
+Where these are not given a rule says so and judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simclr_core.cloud import Undefined
+from simclr_core.diagnostics import sphere_uniformity
+from simclr_core.evidence import Evidence, Judgement, grade, say
+from simclr_core.records import Severity
+from simclr_core.registry import Label, Params, number
+
+
+def purity_gain(e: Evidence) -> tuple[float, bool]:
+    """Neighbour purity beyond the untrained encoder's, or beyond chance where that is unknown; whether it was known."""
+    purity, untrained = e.need("knn_purity"), e.reference("untrained", "knn_purity")
+    if untrained is not None:
+        return purity - untrained, True
+    return purity - e.need("chance_purity"), False
+
+
+# -- shortcut ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortcutLimits(Params):
+    """The views are told apart all but perfectly, yet neighbours know no more of the classes than before training."""
+
+    auc: float = number(0.99, 0.5, 1, Label("AUC of the pairs", "视图对的 AUC"))
+    twin: float = number(0.8, 0, 1, Label("share of twins found first", "孪生视图排第一的占比"))
+    gain: float = number(0.02, 0, 1, Label("purity gain over untrained that fails", "判为不合格的纯度增益"))
+    gain_chance: float = number(0.05, 0, 1, Label("… over chance, untrained unknown", "……未训练值未知时，超出随机"))
+
+
+def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
+    auc, twin = e.need("pair_auc"), e.need("twin_r_at_1")
+    gain, known = purity_gain(e)
+    bound = limits.gain if known else limits.gain_chance
+    solved = auc >= limits.auc and twin >= limits.twin
+    severity: Severity = "ok" if not solved or gain >= 2 * bound else "warn" if gain >= bound else "fail"
+    than = Label("the untrained encoder", "未训练的编码器") if known else Label("chance", "随机水平")
+    if severity == "ok":
+        text = say(
+            "Telling views apart (AUC {a:.3f}) goes with neighbours of one class: purity {g:+.3f} against "
+            + than.en
+            + ".",
+            "区分视图（AUC {a:.3f}）与类别近邻一致：纯度相对" + than.zh + " {g:+.3f}。",
+            a=auc,
+            g=gain,
+        )
+        if not solved:
+            text = say(
+                "Views are not told apart so well as to suspect a shortcut (AUC {a:.3f}, twin first {t:.0%}).",
+                "视图的区分没有好到需要怀疑捷径（AUC {a:.3f}，孪生排第一 {t:.0%}）。",
+                a=auc,
+                t=twin,
+            )
+    else:
+        text = say(
+            "The twin is found {t:.0%} of the time (AUC {a:.3f}), but neighbours share a class no more often than for "
+            + than.en
+            + " ({g:+.3f}): the views are told apart by something that is not content.",
+            "孪生视图有 {t:.0%} 排第一（AUC {a:.3f}），但近邻的同类比例相对"
+            + than.zh
+            + "仅 {g:+.3f}：视图靠与内容无关的线索即可区分。",
+            t=twin,
+            a=auc,
+            g=gain,
+        )
+    return Judgement(severity, gain, "knn_purity", bound, text)
+
+
+# -- undertrained --------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndertrainedLimits(Params):
+    """Where the loss stands between its ceiling (all embeddings equal) and its floor."""
+
+    fail: float = number(0.2, 0, 1, Label("share of the way that fails", "判为不合格的进度"))
+    warn: float = number(0.35, 0, 1, Label("share of the way that warns", "提示的进度"))
+    falling: float = number(0.05, 0, 1, Label("late fall that warns", "提示的后期降幅"))
+
+
+def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
+    if e.run is None:
+        raise Undefined(Label("no run was given, so its loss is unknown", "没有给出训练运行，损失未知"))
+    progress = e.run.progress
+    if progress is None:
+        en = "the run logged no loss, or its objective has no ceiling and floor"
+        raise Undefined(Label(en, "该运行没有记录损失，或其目标函数没有上下界"))
+    severity: Severity = "fail" if progress < limits.fail else "warn" if progress < limits.warn else "ok"
+    values = {"p": progress, "done": e.run.share_done, "f": e.run.falling}
+    if severity == "ok" and (e.run.falling > limits.falling or e.run.share_done < 0.5):
+        text = say(
+            "The loss was still falling when training ended ({done:.0%} of the planned steps): train longer.",
+            "训练结束时损失仍在下降（完成计划步数的 {done:.0%}）：延长训练可能有益。",
+            **values,
+        )
+        return Judgement("warn", progress, "loss_progress", limits.fail, text)
+    text = say(
+        "The loss came {p:.0%} of the way from its ceiling, where all images are alike, to its floor.",
+        "损失从上界（所有图像相同）向下界走了 {p:.0%}。",
+        **values,
+    )
+    return Judgement(severity, progress, "loss_progress", limits.fail, text)
+
+
+# -- over-uniform --------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverUniformLimits(Params):
+    """Spread like the uniform sphere, while views of an image lie apart or classes are looser than before."""
+
+    uniform: float = number(0.97, 0, 1, Label("share of the sphere's uniformity", "占球面均匀性的比例"))
+    apart: float = number(1.0, 0, 4, Label("alignment that fails", "判为不合格的对齐度"))
+    apart_warn: float = number(0.7, 0, 4, Label("alignment that warns", "提示的对齐度"))
+
+
+def over_uniform(e: Evidence, limits: OverUniformLimits) -> Judgement:
+    ratio = e.need("uniformity") / sphere_uniformity(e.cloud.d)
+    alignment = e.need("alignment")
+    untrained, purity = e.reference("untrained", "knn_purity"), e.metrics["knn_purity"]
+    scattered = purity is not None and untrained is not None and purity < untrained - 0.01
+    severity = grade(alignment, limits.apart_warn, limits.apart)
+    if scattered:
+        severity = "fail"
+    if ratio < limits.uniform:
+        severity = "ok"
+    values = {"r": ratio, "a": alignment}
+    if severity == "ok":
+        text = say(
+            "Uniformity is {r:.0%} of the sphere's; views of one image stay together (alignment {a:.2f} of 2).",
+            "均匀性达到球面的 {r:.0%}，同一图像的视图仍聚在一起（对齐度 {a:.2f}，满值 2）。",
+            **values,
+        )
+    else:
+        text = say(
+            "The images are spread as on a sphere ({r:.0%}), what belongs together too (alignment {a:.2f}).",
+            "图像如球面般均匀散开（{r:.0%}），代价是本应相近的也被推开（对齐度 {a:.2f}）。",
+            **values,
+        )
+    return Judgement(severity, alignment, "alignment", limits.apart, text)
+
+
+# -- false negatives -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FalseNegativesLimits(Params):
+    """Negatives of the anchor's own class: expected in every labelled set, harmful where they are most of them."""
+
+    fail: float = number(0.5, 0, 1, Label("share of same-class negatives that fails", "判为不合格的同类负例占比"))
+    warn: float = number(0.25, 0, 1, Label("share that warns", "提示的占比"))
+    twin: float = number(
+        0.5, 0, 1, Label("share of twins found first below which it harms", "孪生排第一低于此值即有害")
+    )
+    gain: float = number(0.1, 0, 1, Label("purity gain that clears", "可排除嫌疑的纯度增益"))
+
+
+def false_negatives(e: Evidence, limits: FalseNegativesLimits) -> Judgement:
+    rate, twin = e.need("chance_purity"), e.need("twin_r_at_1")
+    gain, _ = purity_gain(e)
+    severity = grade(rate, limits.warn, limits.fail)
+    if twin >= limits.twin or gain >= limits.gain:
+        severity = "ok"
+    same = _lost_to_own_class(e)
+    if same is None:
+        text = say("{r:.0%} of the negatives are of the anchor's class.", "{r:.0%} 的负例与锚点同类。", r=rate)
+    else:
+        text = say(
+            "{r:.0%} of the negatives are of the anchor's class; of the images nearer than the twin {s:.0%} are.",
+            "{r:.0%} 的负例与锚点同类；比孪生视图更近的图像中有 {s:.0%} 同类。",
+            r=rate,
+            s=same,
+        )
+    return Judgement(severity, rate, "chance_purity", limits.fail, text)
+
+
+def _lost_to_own_class(e: Evidence) -> float | None:
+    """Share of same-class images among those that beat a twin; None without labels of the pairs, or none beaten."""
+    pairs, label = e.cloud.pairs, e.pair_label
+    if pairs is None or label is None or not pairs.lost.any():
+        return None
+    n = len(label)
+    return float(np.mean(label[pairs.anchor % n] == label[pairs.lost_to % n], where=pairs.lost))

@@ -1,0 +1,294 @@
+"""How much of the labels can be read off frozen embeddings: neighbours that vote, and a linear classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from simclr_core.errors import ConfigError, DataError, sentence
+from simclr_core.neighbours import nearest_to
+from simclr_core.progress import Progress, Stopped, silent
+from simclr_core.records import EmbeddingTable, ImageSet, Space, require_finite
+from simclr_core.registry import Choice, Label, Params, make_params, number, pick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """One probe's answer.
+
+    Attributes:
+        accuracy: share of the test rows classified rightly, in [0, 1].
+        method: name in `PROBES`.
+        labels: share of the training labels that were seen, in (0, 1].
+        n_train, n_test: rows that were fitted on and tested on.
+        seed: draws the labels that are seen.
+    """
+
+    accuracy: float
+    method: str
+    labels: float
+    n_train: int
+    n_test: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnnParams(Params):
+    """The weighted vote of InstDisc."""
+
+    k: int = number(20, 1, 1000, Label("Neighbours", "近邻数"), integer=True)
+    temperature: float = number(0.1, 0.001, 100, Label("Vote temperature", "投票温度"), log=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearParams(Params):
+    """Multinomial logistic regression on standardised columns."""
+
+    strength: float = number(
+        0.1, 1e-6, 1e6, Label("C", "C"), Label("inverse of the L2 penalty", "L2 惩罚的倒数"), log=True
+    )
+    iterations: int = number(300, 1, 100_000, Label("Iterations at most", "最多迭代次数"), integer=True, log=True)
+
+
+def _check(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray) -> None:
+    for name, x, y in (("train", train_x, train_y), ("test", test_x, test_y)):
+        if x.ndim != 2 or len(x) < 1 or len(x) != len(y):
+            found = (x.shape, y.shape)
+            raise DataError(sentence(name, "a matrix with as many labels as rows, at least 1", found, "align the rows"))
+        require_finite(name, x)
+    if train_x.shape[1] != test_x.shape[1]:
+        widths = (train_x.shape[1], test_x.shape[1])
+        raise DataError(sentence("test", "as wide as train", widths, "encode both with one encoder"))
+    if len(np.unique(train_y)) < 2:
+        found = np.unique(train_y).tolist()
+        raise DataError(sentence("train labels", "of at least 2 classes", found, "one class leaves nothing to tell"))
+
+
+def knn_predict(
+    bank: Float[np.ndarray, "n d"],
+    bank_label: Int[np.ndarray, " n"],
+    query: Float[np.ndarray, "m d"],
+    *,
+    k: int = 20,
+    temperature: float = 0.1,
+) -> Int[np.ndarray, " m"]:
+    """The class of each query by the votes of its k nearest bank rows, each weighing exp(cosine / temperature).
+
+    Source: Wu et al. 2018 (InstDisc), section 3.4.
+    """
+    graph = nearest_to(query, bank, k)
+    classes, column = np.unique(bank_label, return_inverse=True)
+    # Against the nearest neighbour's cosine, so that no vote overflows at a small temperature.
+    weight = np.exp((graph.distance[:, :1] - graph.distance) / temperature)
+    votes = np.zeros((len(query), len(classes)))
+    np.add.at(votes, (np.arange(len(query))[:, None], column[graph.index]), weight)
+    return classes[votes.argmax(axis=1)]
+
+
+def knn_accuracy(
+    bank: Float[np.ndarray, "n d"],
+    bank_label: Int[np.ndarray, " n"],
+    query: Float[np.ndarray, "m d"],
+    query_label: Int[np.ndarray, " m"],
+    *,
+    k: int = 20,
+    temperature: float = 0.1,
+) -> float:
+    """Share of queries whose class the weighted vote of their k nearest bank rows names, in [0, 1].
+
+    Args:
+        bank, bank_label: embeddings and classes that vote; never rows of the query.
+        query, query_label: embeddings and classes to be found.
+        k: voters; a smaller bank votes as a whole.
+        temperature: of the weights exp(cosine / temperature); large = one voter, one vote.
+
+    Raises:
+        DataError: sizes do not fit, NaN or infinity, a bank of one class.
+        ConfigError: k < 1 or temperature ≤ 0.
+    """
+    make_params(KnnParams, {"k": k, "temperature": temperature})
+    _check(bank, bank_label, query, query_label)
+    found = knn_predict(bank, bank_label, query, k=min(k, len(bank)), temperature=temperature)
+    return float((found == query_label).mean())
+
+
+def linear_accuracy(
+    train_x: Float[np.ndarray, "n d"],
+    train_y: Int[np.ndarray, " n"],
+    test_x: Float[np.ndarray, "m d"],
+    test_y: Int[np.ndarray, " m"],
+    *,
+    strength: float = 0.1,
+    iterations: int = 300,
+) -> float:
+    """Accuracy of multinomial logistic regression on columns standardised by the training rows, in [0, 1].
+
+    Constant columns stay constant. A fit that stops at the iteration limit counts as it is: the penalty keeps it tame.
+    """
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    make_params(LinearParams, {"strength": strength, "iterations": iterations})
+    _check(train_x, train_y, test_x, test_y)
+    mean, std = train_x.mean(axis=0, dtype=np.float64), train_x.std(axis=0, dtype=np.float64)
+    std = np.where(std > 1e-12 * max(1e-300, float(np.abs(train_x).max())), std, 1.0)
+    model = LogisticRegression(C=strength, max_iter=iterations)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit((train_x - mean) / std, train_y)
+    return float(model.score((test_x - mean) / std, test_y))
+
+
+def linear_probe(
+    train_x: Float[np.ndarray, "n d"],
+    train_y: Int[np.ndarray, " n"],
+    test_x: Float[np.ndarray, "m d"],
+    test_y: Int[np.ndarray, " m"],
+    *,
+    seed: int = 0,
+    labels: float = 1.0,
+    **params: Any,
+) -> ProbeResult:
+    """Linear classification of frozen embeddings from a share of the training labels.
+
+    Raises:
+        DataError: sizes do not fit, NaN or infinity, fewer than 2 classes.
+        ConfigError: labels outside (0, 1].
+    """
+    return _probe("linear", train_x, train_y, test_x, test_y, labels, seed, params)
+
+
+def label_subset(labels: Int[np.ndarray, " n"], share: float, seed: int = 0) -> Int[np.ndarray, " m"]:
+    """Rows whose labels may be seen: the share of each class, rounded, at least one row of each; sorted.
+
+    Raises:
+        ConfigError: share outside (0, 1].
+    """
+    if not 0 < share <= 1:
+        raise ConfigError(sentence("labels", "a share above 0, at most 1", share, "write 0.01 for 1 %"))
+    draw = np.random.default_rng(seed)
+    chosen = []
+    for c in np.unique(labels):
+        rows = draw.permutation(np.flatnonzero(labels == c))
+        chosen.append(rows[: max(1, round(share * len(rows)))])
+    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
+
+
+def _probe(
+    method: str,
+    train_x: np.ndarray,
+    train_y: np.ndarray,
+    test_x: np.ndarray,
+    test_y: np.ndarray,
+    share: float,
+    seed: int,
+    params: dict[str, Any],
+) -> ProbeResult:
+    seen = label_subset(train_y, share, seed)
+    choice = pick(PROBES, method, "method")
+    make_params(choice.params, params)
+    accuracy = choice.run(train_x[seen], train_y[seen], test_x, test_y, **params)
+    return ProbeResult(accuracy=accuracy, method=method, labels=share, n_train=len(seen), n_test=len(test_y), seed=seed)
+
+
+def run_probe(
+    train: EmbeddingTable,
+    test: EmbeddingTable,
+    method: str = "knn",
+    *,
+    share: float = 1.0,
+    seed: int = 0,
+    space: Space = "h",
+    **params: Any,
+) -> ProbeResult:
+    """One probe of `PROBES` on two embedding tables.
+
+    Raises:
+        DataError: no labels, or a space that is not there. ConfigError: unknown method or parameter.
+    """
+    if train.label is None or test.label is None:
+        raise DataError("`label` must be known of every row, got a table without labels; a probe needs classes to read")
+    return _probe(method, train.space(space), train.label, test.space(space), test.label, share, seed, params)
+
+
+def label_efficiency(
+    train_x: Float[np.ndarray, "n d"],
+    train_y: Int[np.ndarray, " n"],
+    test_x: Float[np.ndarray, "m d"],
+    test_y: Int[np.ndarray, " m"],
+    *,
+    shares: Sequence[float] = (0.01, 0.1, 1.0),
+    draws: int = 3,
+    seed: int = 0,
+    method: str = "linear",
+    progress: Progress = silent,
+) -> list[ProbeResult]:
+    """The probe over growing shares of the labels, each drawn several times: seeds seed, seed + 1, …
+
+    All labels can be drawn in one way only, so a share of 1 is run once.
+    """
+    plan = [(share, seed + i) for share in shares for i in range(draws if share < 1 else 1)]
+    results = []
+    for i, (share, draw) in enumerate(plan):
+        if progress(i / len(plan), f"{share:.0%}"):
+            raise Stopped
+        results.append(_probe(method, train_x, train_y, test_x, test_y, share, draw, {}))
+    return results
+
+
+def fine_tune(
+    encoder: Any,
+    train: ImageSet,
+    test: ImageSet,
+    *,
+    share: float = 1.0,
+    seed: int = 0,
+    method: str = "finetune",
+    progress: Progress = silent,
+) -> ProbeResult:
+    """Train the whole backbone, not a layer on top, on a share of the labels.
+
+    Args:
+        encoder: a `checkpoints.Encoder`; start from `untrained:RUN` for the supervised comparison.
+        train, test: pictures with labels.
+        share: of the training labels, in (0, 1], drawn with `seed`.
+        method: what the result is called: "finetune" or "supervised".
+
+    Raises:
+        DataError: pictures without labels. ConfigError: a share outside (0, 1].
+    """
+    from simclr_core.finetune import fit_and_score
+
+    if train.label is None or test.label is None:
+        raise DataError(
+            "`label` must be known of every picture, got pictures without labels; a probe needs classes to read"
+        )
+    seen = label_subset(train.label, share, seed)
+    accuracy = fit_and_score(encoder, train.take(seen), test, seed=seed, progress=progress)
+    return ProbeResult(accuracy=accuracy, method=method, labels=share, n_train=len(seen), n_test=len(test), seed=seed)
+
+
+PROBES: dict[str, Choice[Callable[..., float]]] = {
+    "knn": Choice(
+        label=Label("nearest neighbours", "近邻投票"),
+        run=knn_accuracy,
+        params=KnnParams,
+        source="Wu et al. 2018 (InstDisc), §3.4",
+        help=Label("Nothing is trained: the nearest labelled images vote.", "无需训练：由最近的有标签图像投票。"),
+    ),
+    "linear": Choice(
+        label=Label("linear classifier", "线性分类器"),
+        run=linear_accuracy,
+        params=LinearParams,
+        source="SimCLR, Chen et al. 2020, appendix B.6",
+        help=Label(
+            "One linear layer on frozen h: the field's usual measure.", "在冻结的 h 上训练一个线性层：通用的评测方法。"
+        ),
+    ),
+}
