@@ -33,7 +33,12 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft 
 
 def show() -> None:
     """Draw the pipeline; a screen reader hears it as one sentence."""
-    st.image(drawing(INK.get(st.context.theme.type or "light", INK["light"])), width="stretch", alt=t("home.flow.alt"))
+    st.image(drawing(ink()), width="stretch", alt=t("home.flow.alt"))
+
+
+def ink() -> str:
+    """The text colour of the theme that this browser shows."""
+    return INK.get(st.context.theme.type or "light", INK["light"])
 
 
 def _box(key: str, x: int, y: int, width: int, colour: str | None) -> str:
@@ -54,7 +59,7 @@ def drawing(ink: str) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 196" width="960" height="196" color="{ink}" '
-        f'fill="{ink}" font-size="14" font-family="{FONT}">'
+        f'fill="{ink}" font-size="14" font-family="{escape(FONT)}">'
         '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="6" refY="3" orient="auto">'
         f'<path d="M0 0 L7 3 L0 6 Z" fill="{ink}"/></marker></defs>'
         f'<g stroke="{ink}" stroke-opacity="0.6" stroke-width="1.5" fill="none">{arrows}</g>'

@@ -7,14 +7,16 @@ never carry a meaning, every series also has its own dash, symbol or pattern.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import plotly.graph_objects as go
+
+if TYPE_CHECKING:  # plotly takes half a second to import, and the home page needs only pictures from here
+    import plotly.graph_objects as go
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 DASHES = ("solid", "dash", "dot", "dashdot")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon", "hexagram", "bowtie")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 PATTERNS = ("", "/", ".", "x")
 GREY = "#808080"  # reference lines: 3.9:1 on white, 4.4:1 on the dark page
 GRID = "rgba(128,128,128,0.18)"
@@ -33,6 +35,8 @@ class Reference(NamedTuple):
 
 def blank(x: str = "", y: str = "", *, height: int = 320) -> go.Figure:
     """An empty figure in the house style, with axis titles."""
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -182,27 +186,6 @@ def heat(
     return figure
 
 
-def scatter(xy: np.ndarray, label: np.ndarray | None, names: Sequence[str], *, height: int = 420) -> go.Figure:
-    """A small map: a colour and a symbol a class, no axes, because positions carry no unit."""
-    figure = blank(height=height)
-    classes = np.zeros(len(xy), dtype=np.int64) if label is None else label
-    for c in np.unique(classes):
-        rows = classes == c
-        figure.add_scattergl(
-            x=xy[rows, 0],
-            y=xy[rows, 1],
-            mode="markers",
-            name=names[c] if label is not None and c < len(names) else str(c),
-            marker={"size": 5, "opacity": 0.75, "color": MAP_COLOURS[c % 10], "symbol": SYMBOLS[c % 10]},
-            hoverinfo="name" if label is not None else "skip",
-        )
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
-    figure.update_layout(showlegend=label is not None, dragmode="pan", margin={"l": 0, "r": 0, "t": 28, "b": 0})
-    figure.update_layout(legend={"itemsizing": "constant"})
-    return figure
-
-
 def contact_sheet(image: np.ndarray, columns: int, *, side: int = 64, gap: int = 4) -> np.ndarray:
     """Pictures (n, h, w, 3) as one RGBA picture with transparent gaps, enlarged by whole pixels to about `side`."""
     scale = max(1, round(side / image.shape[1]))
@@ -215,9 +198,3 @@ def contact_sheet(image: np.ndarray, columns: int, *, side: int = 64, gap: int =
         sheet[top : top + h, left : left + w, :3] = picture
         sheet[top : top + h, left : left + w, 3] = 255
     return sheet
-
-
-# Ten classes need more hues than four: the palette, then darker and lighter neighbours, always with a symbol.
-MAP_COLOURS = (
-    *PALETTE, "#7A5195", "#9C6B00", "#3A7D7C", "#B0413E", "#5C7FA3", "#7F7F7F",
-)  # fmt: skip

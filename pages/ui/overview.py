@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, jobs, loading, state
+from pages.ui import dataflow, figures, jobs, loading, state, stillmap
 from pages.ui.text import language, t
 from simclr_core.errors import DataError, SimclrError, sentence
 from simclr_core.store import JobDir, RunDir
@@ -65,9 +65,8 @@ def small_map(run: RunDir) -> None:
     m = maps[0]
     keep = figures.thin(len(m.xy), MAP_POINTS)
     names = state.table(run).class_names if state.has_table(run) else ()
-    shown = figures.scatter(m.xy[keep], None if m.label is None else m.label[keep], names, height=430)
-    alt = t("home.map_alt", method=m.method, n=len(keep))
-    st.plotly_chart(shown, key="home.map", config={"displayModeBar": False, "scrollZoom": False}, alt=alt)
+    drawn = stillmap.drawing(m.xy[keep], None if m.label is None else m.label[keep], names, dataflow.ink())
+    st.image(drawn, width="stretch", alt=t("home.map_alt", method=m.method, n=len(keep)))
     st.caption(
         t("home.map_caption", method=m.method.upper(), space=m.space, shown=f"{len(keep):,}", n=f"{len(m.xy):,}")
     )

@@ -31,7 +31,7 @@ def test_a_loaded_run_shows_its_verdict_numbers_and_map(open_page):
     assert not at.exception
     assert "The embeddings spread over the sphere." in shown(at)
     assert "h: 32, z: 16" in shown(at)
-    assert len(at.get("plotly_chart")) == 1
+    assert len(at.get("image")) == 3, "the map, the pictures, the way of the data"
 
 
 def test_the_verdict_speaks_chinese(open_page):

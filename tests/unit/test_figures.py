@@ -1,5 +1,7 @@
 """Figures keep every number, never say a thing by colour alone, and sit on any background."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,6 @@ def every_figure():
     yield "histogram", figures.histogram(two, x_title="x", y_title="y", references=[Reference(0.0, "zero")])
     yield "spectrum", figures.spectrum({k: np.abs(v) for k, v in two.items()}, x_title="x", y_title="y")
     yield "heat", figures.heat(rng.normal(size=(3, 4)), rows="abc", columns="wxyz")
-    yield "scatter", figures.scatter(rng.normal(size=(30, 2)), np.arange(30) % 12, [str(i) for i in range(12)])
 
 
 @pytest.mark.parametrize(("name", "figure"), every_figure())
@@ -27,10 +28,7 @@ def test_transparent_and_serialisable(name, figure):
 @pytest.mark.parametrize(("name", "figure"), every_figure())
 def test_series_differ_in_more_than_colour(name, figure):
     def shape(trace):
-        marker = trace.marker if trace.type in ("bar", "scattergl") else None
-        if trace.type == "bar":
-            return marker.pattern.shape
-        return marker.symbol if marker is not None else trace.line.dash
+        return trace.marker.pattern.shape if trace.type == "bar" else trace.line.dash
 
     traces = [t for t in figure.data if t.type != "heatmap"][:10]
     assert len({shape(t) for t in traces}) == len(traces)
@@ -64,6 +62,23 @@ def test_histogram_table_has_the_shares_of_the_figure():
     rows = figures.histogram_rows(sample, bins=2)
     assert rows["a"].tolist() == [0.5, 0.5]
     assert figures.histogram(sample, x_title="", y_title="", bins=2).data[0].y.tolist() == [0.5, 0.5]
+
+
+def test_a_still_map_draws_every_point_and_escapes_names():
+    from pages.ui import stillmap
+
+    xy = np.random.default_rng(0).normal(size=(40, 2))
+    svg = stillmap.drawing(xy, np.arange(40) % 12, ["<b>&", *map(str, range(11))], "#000000")
+    assert svg.count("<use") == 40 + 12, "points and legend"
+    assert "&lt;b&gt;&amp;" in svg
+    ElementTree.fromstring(svg)
+    assert stillmap.drawing(xy, None, (), "#000000").count("<use") == 40
+
+
+def test_classes_of_a_still_map_differ_in_colour_and_shape():
+    from pages.ui import stillmap
+
+    assert len(set(stillmap.COLOURS)) == len(set(stillmap.SHAPES)) == 10
 
 
 def test_contact_sheet_places_pictures_line_by_line():
