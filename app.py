@@ -10,7 +10,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from pages.ui.routes import ROUTES
+from pages.ui.routes import ROUTES, NoDelay
 
 # Streamlit checks allowedHosts on its own paths only; the custom routes need the same guard against DNS rebinding.
 HOSTS = list(st.get_option("server.allowedHosts") or ["127.0.0.1", "localhost"])
@@ -18,7 +18,7 @@ HOSTS = list(st.get_option("server.allowedHosts") or ["127.0.0.1", "localhost"])
 app = st.App(
     Path(__file__).resolve().parent / "pages" / "shell.py",
     routes=ROUTES,
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), Middleware(NoDelay)],
 )
 
 if __name__ == "__main__":

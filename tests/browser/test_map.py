@@ -64,7 +64,7 @@ class Cloud:
         self.page.wait_for_timeout(200)
         return self.js(
             """(() => { const c = document.createElement("canvas"); c.width = cloud.dots.width; c.height = cloud.dots.height;
-            const g = c.getContext("2d"); g.drawImage(cloud.dots, 0, 0);
+            const g = c.getContext("2d"); cloud.painter.draw(scene, cloud.theme, cloud.dpr); g.drawImage(cloud.dots, 0, 0);
             return g.getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v > 0).length; })()"""
         )
 
@@ -100,6 +100,21 @@ def test_hover_shows_the_picture_and_the_class(visit):
     card.wait_for(state="hidden")
 
 
+def test_small_answers_do_not_wait_on_a_kept_connection(server):
+    """With Nagle's algorithm left on, every answer but the first takes some 40 ms longer."""
+    import time
+    from http.client import HTTPConnection
+
+    host, port = server.removeprefix("http://").split(":")
+    connection, times = HTTPConnection(host, int(port)), []
+    for i in range(21):
+        began = time.perf_counter()
+        connection.request("GET", f"/api/thumb/small/{i}?v=1")
+        assert connection.getresponse().read()
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[10] < 0.03
+
+
 def test_hover_is_quick(visit):
     """From the mouse to a decoded picture, for pictures not seen before; the median is told, the bound is generous."""
     cloud = Cloud(visit(MAP2))
@@ -110,7 +125,7 @@ def test_hover_is_quick(visit):
         return times.sort((a, b) => a - b)[20]; })()"""
     )
     print(f"hover to picture: median {ms:.1f} ms")
-    assert ms < 150
+    assert ms < 60
 
 
 def test_lasso_brings_the_gallery_and_shift_and_alt_change_it(visit):
@@ -162,7 +177,7 @@ def test_the_painted_place_is_the_computed_place(visit):
             """(async () => { cloud.toggleClass(3, false); cloud.showPictures = false; cloud.draw();
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
             const c = document.createElement("canvas"); c.width = cloud.dots.width; c.height = cloud.dots.height;
-            const g = c.getContext("2d"); g.drawImage(cloud.dots, 0, 0);
+            const g = c.getContext("2d"); cloud.painter.draw(scene, cloud.theme, cloud.dpr); g.drawImage(cloud.dots, 0, 0);
             const s = scene.project(), d = g.getImageData(0, 0, c.width, c.height).data; let worst = 0;
             for (let p = 0; p < c.width * c.height; p++) if (d[4 * p + 3] > 128) { let near = Infinity;
               const x = (p % c.width) / cloud.dpr, y = Math.floor(p / c.width) / cloud.dpr;

@@ -19,7 +19,7 @@ void main() {
 const FRAGMENT = `
 precision mediump float;
 varying vec3 colour; varying float shape, fade, px;
-uniform float dark;
+uniform float dark, plain;
 float outline(vec2 p) {
   vec2 a = abs(p);
   if (shape < 0.5) return length(p) - 0.82;
@@ -31,6 +31,11 @@ float outline(vec2 p) {
 }
 void main() {
   vec2 p = gl_PointCoord * 2.0 - 1.0;
+  if (plain > 0.5) { // too small for a shape to be seen: a dot, several times cheaper
+    if (dot(p, p) > 1.0) discard;
+    gl_FragColor = vec4(colour * fade, fade);
+    return;
+  }
   p.y = -p.y;
   float soft = 2.0 / px, d = outline(p);
   float inside = 1.0 - smoothstep(-soft, 0.0, d);
@@ -42,7 +47,7 @@ void main() {
 
 class GlPainter {
   static make(canvas) {
-    const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
+    const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true });
     return gl ? new GlPainter(canvas, gl) : null;
   }
 
@@ -104,6 +109,7 @@ class GlPainter {
     gl.uniform1f(uniform.third, third ? 1 : 0);
     gl.uniform1f(uniform.deep, third ? 1 : 0);
     gl.uniform1f(uniform.size, 2 * scene.radius * dpr);
+    gl.uniform1f(uniform.plain, 2 * scene.radius * dpr < 6 ? 1 : 0);
     gl.uniform1f(uniform.dark, theme.dark ? 1 : 0);
     gl.drawArrays(gl.POINTS, 0, scene.n);
   }
@@ -113,10 +119,22 @@ class GlPainter {
   }
 }
 
+// The same outlines as in the fragment shader, y up.
+function outline(shape, x, y) {
+  const ax = Math.abs(x), ay = Math.abs(y);
+  if (shape === 0) return Math.hypot(x, y) - 0.82;
+  if (shape === 1) return Math.max(ax, ay) - 0.72;
+  if (shape === 2) return Math.max(ax * 0.866 + y * 0.5, -y) - 0.46;
+  if (shape === 3) return (ax + ay) * 0.72 - 0.66;
+  if (shape === 4) return Math.min(Math.max(ax - 0.3, ay - 0.86), Math.max(ay - 0.3, ax - 0.86));
+  return Math.max(ax * 0.866 - y * 0.5, y) - 0.46;
+}
+
 class PixelPainter {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.stamps = new Map();
   }
 
   load() {}
@@ -124,19 +142,58 @@ class PixelPainter {
   paintState() {}
   free() {}
 
-  draw(scene, theme, dpr) {
-    const { width, height } = this.canvas, image = this.context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer), s = scene.project(), r = Math.max(1, Math.round(scene.radius * dpr));
-    const order = scene.dims === 3 ? Uint32Array.from(scene.index, (_, i) => i).sort((a, b) => s[3 * a + 2] - s[3 * b + 2]) : null;
-    for (let j = 0; j < scene.n; j++) {
-      const i = order ? order[j] : j, state = scene.state[i];
-      if (state === HIDDEN) continue;
-      const x0 = Math.round(s[3 * i] * dpr), y0 = Math.round(s[3 * i + 1] * dpr), k = 4 * i, q = state === CHOSEN ? r + 1 : r;
-      const colour = ((state === DIM ? 56 : 255) << 24) | (scene.look[k + 2] << 16) | (scene.look[k + 1] << 8) | scene.look[k];
-      for (let y = Math.max(0, y0 - q); y <= Math.min(height - 1, y0 + q); y++)
-        for (let x = Math.max(0, x0 - q); x <= Math.min(width - 1, x0 + q); x++)
-          if ((x - x0) ** 2 + (y - y0) ** 2 <= q * q) pixels[y * width + x] = colour;
-    }
-    this.context.putImageData(image, 0, 0);
+  // The pixels of a mark around its middle: dx, dy, and 1 on the rim.
+  stamp(shape, radius) {
+    const key = shape * 1000 + radius;
+    if (this.stamps.has(key)) return this.stamps.get(key);
+    const found = [], small = radius < 3;
+    for (let y = -radius; y <= radius; y++)
+      for (let x = -radius; x <= radius; x++) {
+        const d = outline(small ? 0 : shape, x / radius, -y / radius);
+        if (d <= (small ? 0.25 : 0.05)) found.push(x, y, !small && d > -0.26 ? 1 : 0);
+      }
+    this.stamps.set(key, Int16Array.from(found));
+    return this.stamps.get(key);
   }
+
+  draw(scene, theme, dpr) {
+    const { width, height } = this.canvas;
+    this.image = this.context.createImageData(width, height);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+    scene.project();
+    for (const faint of [true, false]) {
+      this.near = scene.dims === 3 ? new Float32Array(width * height).fill(-Infinity) : null;
+      for (let i = 0; i < scene.n; i++) if (scene.state[i] !== HIDDEN && (scene.state[i] === DIM) === faint) this.mark(scene, theme, dpr, i);
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  mark(scene, theme, dpr, i) {
+    const { width, height } = this.canvas, { look, screen: s } = scene, k = 4 * i, depth = s[3 * i + 2];
+    const grow = (scene.dims === 3 ? 1 / (1 - depth / EYE) : 1) * (scene.state[i] === CHOSEN ? 1.35 : 1);
+    const stamp = this.stamp(look[k + 3], Math.max(1, Math.round(scene.radius * dpr * grow)));
+    const x0 = Math.round(s[3 * i] * dpr), y0 = Math.round(s[3 * i + 1] * dpr), alpha = (scene.state[i] === DIM ? 56 : 255) << 24;
+    const rim = (v) => (theme.dark ? v + (255 - v) * 0.35 : v * 0.55) | 0;
+    const body = alpha | (look[k + 2] << 16) | (look[k + 1] << 8) | look[k];
+    const edge = alpha | (rim(look[k + 2]) << 16) | (rim(look[k + 1]) << 8) | rim(look[k]);
+    for (let j = 0; j < stamp.length; j += 3) {
+      const x = x0 + stamp[j], y = y0 + stamp[j + 1], at = y * width + x;
+      if (x < 0 || y < 0 || x >= width || y >= height) continue;
+      if (this.near) {
+        if (this.near[at] > depth) continue;
+        this.near[at] = depth;
+      }
+      this.pixels[at] = stamp[j + 2] ? edge : body;
+    }
+  }
+}
+
+// Without a graphics card a browser imitates WebGL on the processor; for many points plain pixels are several times faster.
+function painterFor(canvas, n) {
+  const probe = document.createElement("canvas").getContext("webgl");
+  const info = probe?.getExtension("WEBGL_debug_renderer_info");
+  const named = probe ? String(probe.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : probe.RENDERER)) : "";
+  probe?.getExtension("WEBGL_lose_context")?.loseContext();
+  const imitated = /swiftshader|llvmpipe|software|basic render/i.test(named);
+  return (n > 20_000 && imitated ? null : GlPainter.make(canvas)) ?? new PixelPainter(canvas);
 }

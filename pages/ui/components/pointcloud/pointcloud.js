@@ -18,8 +18,6 @@ class Cloud extends CloudView {
     over.onkeydown = (e) => this.key(e);
     over.onblur = () => this.hover(-1);
     over.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
-    this.dots.addEventListener("webglcontextlost", (e) => e.preventDefault());
-    this.dots.addEventListener("webglcontextrestored", () => { this.painter.link(); this.painter.load(this.scene); this.draw(); });
     for (const b of this.bar.querySelectorAll("button")) b.onclick = () => (b.dataset.mode ? this.setMode(b.dataset.mode) : this.act(b.dataset.do));
   }
 
@@ -29,7 +27,7 @@ class Cloud extends CloudView {
     this.hovered = i;
     this.card.hidden = i < 0;
     if (i >= 0) this.fillCard(i, speak);
-    this.draw();
+    this.drawMarks();
   }
 
   fillCard(i, speak) {
@@ -61,7 +59,7 @@ class Cloud extends CloudView {
     if (i === this.picked) return;
     this.picked = i;
     this.component.setStateValue("picked", { map: this.data.map, row: i });
-    this.draw();
+    this.drawMarks();
   }
 
   setMode(mode) {

@@ -16,7 +16,6 @@ class CloudView {
     this.showPictures = true;
     this.pictures = new Map();
     this.pointers = new Map();
-    this.frames = 0;
     this.root.cloud = this; // for tests and the curious: the instance hangs on its own element only
   }
 
@@ -57,11 +56,22 @@ class CloudView {
     this.hovered = -1;
     this.picked = data.start.picked;
     if (data.start.bits) this.scene.restore(data.start.bits);
-    this.painter ??= GlPainter.make(this.dots) ?? new PixelPainter(this.dots);
+    this.freshPainter();
     this.root.dataset.painter = this.painter instanceof GlPainter ? "webgl" : "pixels";
     this.scene.colourByClass();
     this.resize();
     this.painter.load(this.scene);
+  }
+
+  // A canvas keeps the kind of its first context: another map may want another kind, so it gets a new canvas.
+  freshPainter() {
+    this.painter?.free();
+    const canvas = this.dots.cloneNode();
+    this.dots.replaceWith(canvas);
+    this.dots = canvas;
+    this.painter = painterFor(canvas, this.scene.n);
+    canvas.addEventListener("webglcontextlost", (e) => e.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => { this.painter.link(); this.painter.load(this.scene); this.draw(); });
   }
 
   async recolour(data) {
@@ -183,12 +193,18 @@ class CloudView {
   }
 
   draw() {
+    this.staleDots = true;
+    this.drawMarks();
+  }
+
+  // Marks lie on their own canvas: what is hovered or picked changes without painting every point again.
+  drawMarks() {
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       if (this.dead || !this.scene || !this.dpr) return;
-      this.painter.draw(this.scene, this.theme, this.dpr);
+      if (this.staleDots) this.painter.draw(this.scene, this.theme, this.dpr);
+      this.staleDots = false;
       this.drawOver();
-      this.frames++;
     });
   }
 
@@ -196,8 +212,9 @@ class CloudView {
     const { brush, scene, dpr } = this;
     brush.setTransform(dpr, 0, 0, dpr, 0, 0);
     brush.clearRect(0, 0, scene.width, scene.height);
-    scene.project();
-    if (this.showPictures && this.data.thumbs) this.drawPictures();
+    const pictures = this.showPictures && this.data.thumbs;
+    if (pictures || this.picked >= 0 || this.hovered >= 0) scene.project();
+    if (pictures) this.drawPictures();
     this.drawLinks();
     if (this.picked >= 0) this.ring(this.picked, 9, 3);
     if (this.hovered >= 0) this.ring(this.hovered, 7, 2);
@@ -222,7 +239,7 @@ class CloudView {
     let image = this.pictures.get(i);
     if (!image) {
       image = new Image();
-      image.onload = () => this.draw();
+      image.onload = () => this.drawMarks();
       image.src = this.thumb(i, 48);
       this.pictures.set(i, image);
       if (this.pictures.size > KEPT) this.pictures.delete(this.pictures.keys().next().value);
@@ -236,7 +253,7 @@ class CloudView {
 
   drawLinks() {
     const { brush, scene } = this, s = scene.screen;
-    if (this.data.links.from !== this.picked) return;
+    if (this.picked < 0 || this.data.links.from !== this.picked) return;
     brush.strokeStyle = this.ink("text", 0.75);
     brush.lineWidth = 1.5;
     brush.beginPath();
