@@ -78,7 +78,9 @@ class TrainConfig(Params):
         auto=AUTO,
     )
     optimizer: str = option(
-        "adamw", {"adamw": Label("AdamW", "AdamW"), "sgd": Label("SGD", "SGD")}, Label("Optimizer", "优化器")
+        "muon",
+        {"muon": Label("Muon", "Muon"), "adamw": Label("AdamW", "AdamW"), "sgd": Label("SGD", "SGD")},
+        Label("Optimizer", "优化器"),
     )
     lr: float | None = number(
         None,
@@ -156,7 +158,7 @@ class RunConfig(Params):
 
 def auto_lr(optimizer: str, batch_size: int) -> float:
     """Learning rate of a batch by square-root scaling (SimCLR appendix B.1), from the values tuned at batch 256."""
-    at_256 = {"adamw": 3e-3, "sgd": 0.4}[optimizer]
+    at_256 = {"muon": 0.02, "adamw": 3e-3, "sgd": 0.4}[optimizer]
     return float(f"{at_256 * (batch_size / 256) ** 0.5:.3g}")
 
 

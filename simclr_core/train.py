@@ -20,11 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from simclr_core.augment import augment_pair
-from simclr_core.config import RunConfig, TrainConfig, run_id, to_dict
+from simclr_core.config import RunConfig, run_id, to_dict
 from simclr_core.device import ThreadGovernor, choose_device, choose_precision
 from simclr_core.errors import ConfigError, DataError, RunError, sentence
 from simclr_core.model import SimClr, build_model
 from simclr_core.objectives import OBJECTIVES, unit_rows
+from simclr_core.optimizers import make_optimizer
 from simclr_core.records import ImageSet, TrainStep
 from simclr_core.registry import make_params, pick
 from simclr_core.store import RunDir, require_space
@@ -48,22 +49,6 @@ def rate_at(step: int, steps: int, *, warmup: float) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """The learning rate of one step of a resolved configuration."""
-    assert config.lr is not None
-    return config.lr * rate_at(step, steps, warmup=config.warmup)
-
-
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD with Nesterov momentum; biases and normalisation weights do not decay."""
-    decay = [p for p in model.parameters() if p.ndim > 1]
-    rest = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr or 0.0, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=config.lr or 0.0, fused=True)
 
 
 def batch_statistics(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"]) -> dict[str, float]:
@@ -203,11 +188,10 @@ class Training:
             _, z = self.model(torch.cat([view_a, view_b]))
         z_a, z_b = z.float().chunk(2)
         loss = self.objective.loss(z_a, z_b)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip_norm or math.inf)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.steps, config.train)
+        self.optimizer.set_rate(rate_at(self.step, self.steps, warmup=config.train.warmup))
         self.optimizer.step()
         return loss.detach(), norm, z_a.detach(), z_b.detach()
 
@@ -235,7 +219,7 @@ class Training:
             loss_ceiling=ceiling,
             loss_floor=floor,
             **batch_statistics(z_a, z_b),
-            lr=self.optimizer.param_groups[0]["lr"],
+            lr=self.optimizer.lr,
             grad_norm=norm.item(),
             images_per_second=rate,
             seconds=self.seconds,

@@ -188,7 +188,7 @@ def train_part(n_images: int) -> TrainConfig:
     epochs = min(max(round(AUTO_IMAGES_SEEN / max(n_images, 1)), low), high)
     main = record(TrainConfig, "train.train", only=MAIN, suggest={"epochs": epochs}, columns=3)
     with st.expander(t("train.more"), icon=":material/tune:"):
-        suggest = SUGGEST | {"lr": auto_lr("adamw", main.batch_size), "threads": jobs.threads_to_use()}
+        suggest = SUGGEST | {"lr": auto_lr(TrainConfig().optimizer, main.batch_size), "threads": jobs.threads_to_use()}
         chosen = {name: getattr(main, name) for name in MAIN} | {"objective": objective}
         return record(TrainConfig, "train.train", only=MORE, suggest=suggest, fixed=chosen, columns=3)
 

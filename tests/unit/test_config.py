@@ -49,7 +49,7 @@ def test_every_valid_configuration_survives_json(low, high, jitter, batch, seed)
         ("train.temperature=0", "temperature.*number from 0.001 to 100.*got 0"),
         ("train.temperature=nan", "temperature"),
         ("train.batch_size=2.5", "batch_size.*whole number"),
-        ("train.optimizer=rmsprop", "optimizer.*one of adamw, sgd"),
+        ("train.optimizer=rmsprop", "optimizer.*one of muon, adamw, sgd"),
         ("train.seed=true", "seed"),
         ("augment.flip_p=1.5", "flip_p"),
         ("augment.crop_scale=[0.9,0.2]", "crop_scale.*first ≤ second"),

@@ -1,0 +1,130 @@
+"""Optimizers: AdamW, SGD and Muon, each with biases and normalisation weights free of decay.
+
+A schedule multiplies every group's `full_lr`, so that groups may run at rates of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simclr_core.config import TrainConfig
+
+# Newton–Schulz coefficients of Jordan et al. 2024: steepest at 0, so that three steps bring most singular values near 1.
+QUINTIC = (3.4445, -4.7750, 2.0315)
+NEWTON_SCHULZ_STEPS = 3
+MUON_MOMENTUM = 0.9
+ADAM_SHARE = 0.15  # the rate of what is no matrix, as a share of Muon's
+
+
+def orthogonalised(gradient: Tensor) -> Tensor:
+    """The gradient with its singular values moved towards 1; a convolution counts as (out, in·h·w).
+
+    In float32: torch.optim.Muon takes matrices only and multiplies in bfloat16, a hundred times slower on a processor without
+    bfloat16 instructions.
+    """
+    x = gradient.reshape(len(gradient), -1)
+    x = x / x.norm().clamp(min=1e-7)
+    wide = x.shape[0] <= x.shape[1]
+    x = x if wide else x.T
+    a, b, c = QUINTIC
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return (x if wide else x.T).reshape(gradient.shape)
+
+
+class Muon(torch.optim.Optimizer):
+    """Nesterov momentum whose every matrix update is orthogonalised.
+
+    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+    """
+
+    def __init__(self, params: Any, lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One update of every matrix that has a gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if not state:
+                    state["momentum"] = torch.zeros_like(p)
+                state["momentum"].mul_(MUON_MOMENTUM).add_(p.grad)
+                update = orthogonalised(p.grad.add(state["momentum"], alpha=MUON_MOMENTUM))
+                tall = max(1.0, len(p) / p[0].numel()) ** 0.5
+                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * tall)
+
+
+class Together:
+    """Several optimizers used as one."""
+
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+        for group in self.param_groups:
+            group["full_lr"] = group["lr"]
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def set_rate(self, share: float) -> None:
+        """Bring every group to a share of its full learning rate."""
+        for group in self.param_groups:
+            group["lr"] = share * group["full_lr"]
+
+    @property
+    def lr(self) -> float:
+        """The rate of the first group, the one that a configuration names."""
+        return float(self.param_groups[0]["lr"])
+
+    def zero_grad(self) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
+def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _adamw(model: nn.Module, lr: float, decay: float) -> Together:
+    return Together(torch.optim.AdamW(_groups(model, decay), lr=lr, fused=True))
+
+
+def _sgd(model: nn.Module, lr: float, decay: float) -> Together:
+    return Together(torch.optim.SGD(_groups(model, decay), lr=lr, momentum=0.9, nesterov=True))
+
+
+def _muon(model: nn.Module, lr: float, decay: float) -> Together:
+    matrices, rest = _groups(model, decay)
+    return Together(
+        Muon([matrices], lr=lr, weight_decay=decay), torch.optim.AdamW([rest], lr=lr * ADAM_SHARE, fused=True)
+    )
+
+
+BUILDERS: dict[str, Callable[[nn.Module, float, float], Together]] = {"muon": _muon, "adamw": _adamw, "sgd": _sgd}
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> Together:
+    """The optimizer that a resolved configuration asks for."""
+    assert config.lr is not None
+    return BUILDERS[config.optimizer](model, config.lr, config.weight_decay)
