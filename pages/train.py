@@ -11,8 +11,13 @@ if run is not None:
     monitor.show(run)
 training.mention(training.others_in_work(run))
 
-with st.expander(t("train.setup"), expanded=run is None, icon=":material/add_circle:"):
-    training.form()
+fresh = run is None
+setup = st.expander(
+    t("train.setup"), expanded=fresh, icon=":material/add_circle:", key=f"train.setup.{fresh}", on_change="rerun"
+)
+if setup.open:  # closed it costs nothing: watching a run needs no torch
+    with setup:
+        training.form()
 
 st.header(t("train.history"))
 training.history()

@@ -158,7 +158,8 @@ def buttons(run: RunDir, status: Mapping[str, Any]) -> None:
                 help=t("train.stop_help"),
             )
         again = now in RESUMABLE and not finished
-        if again and st.button(t("train.resume"), key=f"{key}.resume", icon=":material/replay:", type="primary"):
+        how = t("train.resume") if run.latest_checkpoint else t("train.begin_again")
+        if again and st.button(how, key=f"{key}.resume", icon=":material/replay:", type="primary"):
             resume(run)
             st.rerun()
         if now in ("done", "stopped") and state.has_table(run):

@@ -305,7 +305,7 @@ def history_row(run: RunDir) -> dict[str, Any]:
         t("loading.images"): state.spec_of(run) or "",
         t("train.step"): rows[-1]["step"] if rows else None,
         t("train.metric.loss"): round(rows[-1]["loss"], 4) if rows else None,
-        t("train.column.knn"): None if accuracy is None else f"{accuracy:.1%}",
+        t("train.column.knn"): t("common.not_measured") if accuracy is None else f"{accuracy:.1%}",
         t("train.column.disk"): f"{run.disk_bytes() / 2**20:,.1f} MiB",
     }
 

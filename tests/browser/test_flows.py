@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
 
 from tests.app.test_shell import page_names
@@ -42,3 +43,31 @@ def test_foreign_hosts_are_refused(server):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request)
         assert refused.value.code == 400
+
+
+def test_uploaded_embeddings_open_as_a_run(visit, tmp_path):
+    file = tmp_path / "mine.npz"
+    np.savez(file, h=np.random.default_rng(0).normal(size=(60, 8)), label=np.arange(60) % 3)
+    page = visit("/")
+    page.locator(".st-key-home-load_embeddings button").first.click()
+    page.locator('.st-key-home-upload input[type="file"]').set_input_files(file)
+    page.get_by_text("mine.npz").first.wait_for()
+    page.locator(".st-key-home-import button").first.click()
+    page.wait_for_function("location.search.includes('run=embeddings-1')")
+    page.get_by_text("These embeddings came without pictures.").wait_for()
+
+
+def test_an_encoder_file_is_prepared_in_its_own_process_and_opens(visit, trained_checkpoint):
+    page = visit("/")
+    page.locator(".st-key-home-load_encoder button").first.click()
+    path = page.get_by_label("Path of the checkpoint")
+    path.fill(str(trained_checkpoint))
+    path.press("Enter")
+    page.locator(".st-key-home-encoder-source input").click()
+    page.get_by_role("option", name="Handwritten digits, 8×8").click()
+    page.get_by_label("Name of the new run").fill("prepared")
+    page.get_by_label("Name of the new run").press("Enter")
+    page.locator(".st-key-home-prepare button:not([disabled])").first.click()
+    page.wait_for_function("location.search.includes('run=prepared')", timeout=180_000)
+    page.get_by_alt_text("map of").first.wait_for(timeout=60_000)
+    assert (trained_checkpoint.parents[3] / "prepared" / "embeddings" / "encoder.npz").exists()
