@@ -27,6 +27,7 @@ from simclr_core.spectrum import (
 
 NEAR = 0.99  # cosine from which a nearest neighbour is a near duplicate (vecscope)
 SAME = 0.999  # cosine from which it is a duplicate: healthy h after a ReLU has up to 15 % at .99 and none here
+DENSE = 0.03  # first distance over twentieth from which rows are close for being many, not for being copies
 TWO_NN_KEPT = 0.9
 
 
@@ -95,7 +96,7 @@ def duplicate_share(cloud: Cloud) -> float:
     Many rows on few dimensions lie close without being copies: the first distance is then no small part of the last.
     """
     first, last = cloud.neighbours.distance[:, 0], cloud.neighbours.distance[:, -1]
-    dense = (first > 0.1 * last) & (last > 1 - SAME)
+    dense = (first > DENSE * last) & (last > 1 - SAME)
     return float(((first <= 1 - SAME) & ~dense).mean())
 
 
