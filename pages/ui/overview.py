@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import dataflow, figures, jobs, loading, state, stillmap
-from pages.ui.text import language, t
+from pages.ui.text import label, language, t
 from simclr_core.errors import DataError, SimclrError, sentence
 from simclr_core.store import JobDir, RunDir
 
@@ -20,15 +20,26 @@ MAP_POINTS = 3000
 
 # -- what is loaded ------------------------------------------------------------------------------------------------------
 def verdict(report: dict[str, Any]) -> None:
-    """The verdict as a badge, and the sentences that carry it; "not measured" where there is no report."""
+    """The verdict as a badge, the sentences that carry it and a remedy; "not measured" where there is no report."""
     if not report:
         st.caption(t("home.no_verdict"))
         return
-    severity = report.get("severity", "ok")
-    colour, icon = SEVERITY.get(severity, SEVERITY["warn"])
-    st.badge(t(f"home.verdict.{severity}"), color=colour, icon=f":material/{icon}:")
+    colour, icon = SEVERITY.get(report.get("severity", ""), SEVERITY["warn"])
+    st.badge(verdict_name(report), color=colour, icon=f":material/{icon}:")
     for finding in weightiest(report)[:2]:
         st.markdown(finding.get("sentences", {}).get(language()) or finding.get("sentence", ""))
+    if remedy := (report.get("remedy") or {}).get(language()):
+        st.markdown(remedy)
+
+
+def verdict_name(report: dict[str, Any]) -> str:
+    """What the verdict is called; a healthy space may still have warnings."""
+    from simclr_core.verdict import DIAGNOSES
+
+    name = report.get("verdict", "")
+    if name in DIAGNOSES:
+        return label(DIAGNOSES[name].label)
+    return t("home.verdict.ok" if report.get("severity") == "ok" else "home.verdict.warn")
 
 
 def weightiest(report: dict[str, Any]) -> list[dict[str, Any]]:

@@ -66,6 +66,14 @@ def test_a_job_in_work_is_shown_with_a_cancel_button(open_page, tmp_path):
         assert job.control == "stop"
 
 
+@pytest.mark.parametrize(
+    ("verdict", "severity", "said"),
+    [("healthy", "ok", "Healthy"), ("healthy", "warn", "Healthy, with warnings"), ("complete", "fail", "ollapse")],
+)
+def test_the_badge_names_the_verdict(verdict, severity, said):
+    assert said in overview.verdict_name({"verdict": verdict, "severity": severity})
+
+
 # -- names, paths, files -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 61, "a\nb", "-rf"])
 def test_names_that_are_no_plain_folder_are_refused(runs, name):
