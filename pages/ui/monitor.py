@@ -123,49 +123,42 @@ def duration(seconds: float) -> str:
 
 
 def buttons(run: RunDir, status: Mapping[str, Any]) -> None:
-    """Pause, go on, stop with a result, resume."""
-    now, asked, key = status.get("state"), run.control, f"train.{run.name}"
+    """Steer the run while it is in work, resume it when it ended early, look at it when it has a result."""
+    now, key = status.get("state"), f"train.{run.name}"
     finished = bool(status.get("steps")) and status.get("step") == status.get("steps")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if now in ("running", "starting"):
-            waiting = now == "starting" or asked != "run"
-            st.button(
-                t("train.pause"),
-                key=f"{key}.pause",
-                icon=":material/pause:",
-                on_click=run.ask,
-                args=("pause",),
-                disabled=waiting,
-            )
-        if now == "paused":
-            st.button(
-                t("train.go_on"),
-                key=f"{key}.go_on",
-                icon=":material/play_arrow:",
-                on_click=run.ask,
-                args=("run",),
-                type="primary",
-            )
-        if now in ("running", "paused"):
-            text = t("train.stopping" if asked == "stop" else "train.stop")
-            st.button(
-                text,
-                key=f"{key}.stop",
-                icon=":material/stop:",
-                on_click=run.ask,
-                args=("stop",),
-                disabled=asked == "stop",
-                help=t("train.stop_help"),
-            )
-        again = now in RESUMABLE and not finished
-        how = t("train.resume") if run.latest_checkpoint else t("train.begin_again")
-        if again and st.button(how, key=f"{key}.resume", icon=":material/replay:", type="primary"):
-            resume(run)
-            st.rerun()
+        if now in ACTIVE:
+            steer(run, str(now), key)
+        elif now in RESUMABLE and not finished:
+            how = t("train.resume") if run.latest_checkpoint else t("train.begin_again")
+            if st.button(how, key=f"{key}.resume", icon=":material/replay:", type="primary"):
+                resume(run)
+                st.rerun()
         if now in ("done", "stopped") and state.has_table(run):
             st.page_link("map.py", label=t("shell.map"), icon=":material/scatter_plot:")
             st.page_link("collapse.py", label=t("shell.collapse"), icon=":material/compress:")
-    result = status.get("result") or {}
+    outcome(status.get("result") or {})
+
+
+def steer(run: RunDir, now: str, key: str) -> None:
+    """Pause or go on, and stop with a result; a button is off while the trainer has yet to obey it."""
+    asked = run.control
+    if now == "paused":
+        go = t("train.go_on")
+        st.button(go, key=f"{key}.go_on", icon=":material/play_arrow:", on_click=run.ask, args=("run",), type="primary")
+    else:
+        off = now == "starting" or asked != "run"
+        pause = t("train.pause")
+        st.button(pause, key=f"{key}.pause", icon=":material/pause:", on_click=run.ask, args=("pause",), disabled=off)
+    if now != "starting":
+        off, note = asked == "stop", t("train.stop_help")
+        stop = t("train.stopping" if off else "train.stop")
+        icon = ":material/stop:"
+        st.button(stop, key=f"{key}.stop", icon=icon, on_click=run.ask, args=("stop",), disabled=off, help=note)
+
+
+def outcome(result: Mapping[str, Any]) -> None:
+    """What the features are worth, beside those of the same network before training."""
     if result.get("knn_accuracy") is not None:
         before = result.get("knn_accuracy_untrained")
         shown = t("common.not_measured") if before is None else f"{before:.1%}"
