@@ -16,6 +16,7 @@ from pages.ui.frame import error_frame
 from pages.ui.gallery import gallery
 from pages.ui.mapview import BY_LABEL, View, map_id, title, up_to_date
 from pages.ui.text import label, t
+from simclr_core.errors import RunError, sentence
 from simclr_core.exports import EXPORTS, MIME, export_map
 from simclr_core.maps import MAPS
 from simclr_core.records import EmbeddingTable
@@ -23,7 +24,7 @@ from simclr_core.rowvalues import ROW_VALUES, available_values
 from simclr_core.store import JobDir, RunDir
 
 CLOUD = "map.cloud"
-OPEN_NEXT, LAST = "map.open_next", "map.last"
+OPEN_NEXT, LAST, STARTED = "map.open_next", "map.last", "map.started"
 SHOWN, NEAR = 48, 10
 
 
@@ -75,15 +76,24 @@ def start(run: RunDir, name: str, method: str, space: str, dims: int, seed: int,
     ]
     arguments = ["map", str(state.embeddings_path(run)), "--method", method, "--space", space, "--dims", str(dims)]
     arguments += ["--seed", str(seed), "--out", str(folder / "map.parquet"), "--job", str(folder), "--set", *settings]
-    folder.mkdir(parents=True, exist_ok=True)
-    JobDir(folder).ask("run")
-    jobs.start(arguments, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        JobDir(folder).ask("run")
+        st.session_state[STARTED] = str(jobs.start(arguments, folder).path)
+    except OSError as error:
+        raise RunError(sentence("maps", "a folder that can be written", str(folder), str(error.strerror))) from None
 
 
 def open_when_done(job: JobDir) -> None:
     """Look at a map as soon as its job ends, if it left one."""
     if (job.path / "map.parquet").exists():
         st.session_state[OPEN_NEXT] = job.name
+
+
+def ended_here(run: RunDir) -> list[JobDir]:
+    """The job that this session started last, so that a failure is told after it has ended."""
+    path = Path(st.session_state.get(STARTED, ""))
+    return [JobDir(path)] if path.parent == run.path / "maps" else []
 
 
 def choose_map(run: RunDir) -> View | None:
@@ -121,6 +131,8 @@ def colour_choice(view: View) -> str:
 def explore(view: View) -> None:
     """The cloud and what follows from a choice in it; a choice reruns this part only."""
     with error_frame():
+        if rowdata.all_equal(view.run, view.space):
+            st.warning(t("map.all_equal", space=view.space), icon=":material/warning:")
         colour = colour_choice(view)
         chosen = chosen_in(CLOUD, f"{view.run_name}/{view.id}", view.n)
         near = (np.zeros(0, int), np.zeros(0)) if chosen.picked is None else view.neighbours(chosen.picked)
@@ -212,7 +224,7 @@ def body() -> None:
     view = choose_map(run)
     with st.expander(t("map.new"), icon=":material/add_chart:", expanded=view is None):
         draw_form(run, table, bool(running))
-    for job in running:
+    for job in running or ended_here(run):
         jobs.show(job, f"map.job.{job.name}", partial(open_when_done, job))
     if view is None:
         st.info(t("map.none_yet"))

@@ -43,6 +43,11 @@ def values(run: RunDir, space: Space, name: str) -> np.ndarray:
     return _values(str(run.path), version(run), space, name, run)
 
 
+def all_equal(run: RunDir, space: Space) -> bool:
+    """Whether every row is the same up to rounding: the encoder has collapsed completely."""
+    return _all_equal(str(run.path), version(run), space, run)
+
+
 def rows_in_table(m: Map, table: EmbeddingTable) -> np.ndarray:
     """For each point of a map, the row of the embedding table with the same index.
 
@@ -65,6 +70,12 @@ def _graph(path: str, stamp: str, space: Space, _run: RunDir) -> NeighbourGraph:
 
     x = state.table(_run).space(space)
     return nearest(x, min(ROW_K, len(x) - 1), "cosine")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _all_equal(path: str, stamp: str, space: Space, _run: RunDir) -> bool:
+    x = state.table(_run).space(space)
+    return float(np.ptp(x, axis=0).max()) <= 1e-6 * float(np.abs(x).max())
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -222,3 +222,49 @@ def test_names_from_files_are_escaped(open_page, tmp_path):
     at.run()
     assert "<img src=x" not in html(at)
     assert "&lt;img src=x" in html(at)
+
+
+def test_a_collapsed_encoder_is_told_before_its_pretty_map(open_page, tmp_path):
+    from dataclasses import replace
+
+    from simclr_core.tables import load_embeddings, save_embeddings
+
+    run = build_run(tmp_path / "mine")
+    path = run.path / "embeddings/encoder.npz"
+    table = load_embeddings(path)
+    save_embeddings(replace(table, h=np.ones_like(table.h)), path)
+    at = open_page("map", run="mine", root=tmp_path)
+    assert not at.exception
+    assert "collapsed completely" in at.warning[0].value
+
+
+def test_a_folder_that_cannot_be_written_is_told(open_page, tmp_path, monkeypatch):
+    build_run(tmp_path / "mine")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(jobs, "start", refuse)
+    at = open_page("map", run="mine", root=tmp_path)
+    at.button(key="map.draw").click().run()
+    assert not at.exception
+    assert "Permission denied" in at.error[0].value
+
+
+def test_a_refused_parameter_is_told_when_the_job_has_ended(open_page, tmp_path):
+    """The real command in its own process: perplexity 200 does not fit 300 rows."""
+    import time
+
+    build_run(tmp_path / "mine")
+    at = open_page("map", run="mine", root=tmp_path)
+    at.selectbox(key="map.method").select("tsne").run()
+    at.checkbox(key="map.tsne.perplexity.auto").uncheck().run()
+    at.number_input(key="map.tsne.perplexity").set_value(200.0).run()
+    at.button(key="map.draw").click().run()
+    deadline = time.monotonic() + 90
+    while not at.error and time.monotonic() < deadline:
+        time.sleep(1)
+        at.run()
+    assert not at.exception
+    assert "perplexity" in at.error[0].value
+    assert "300 rows" in at.error[0].value

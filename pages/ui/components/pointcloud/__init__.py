@@ -39,6 +39,7 @@ TEXTS = [
     "hint2",
     "hint3",
     "failed",
+    "repeat",
 ]
 
 _COMPONENT = st.components.v2.component(

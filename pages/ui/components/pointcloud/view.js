@@ -131,7 +131,9 @@ class CloudView {
       add("span", "ramp").style.background = `linear-gradient(to right, ${CIVIDIS.join(",")})`;
       add("span", "tick", Number(scene.range[1].toPrecision(3)));
     } else if (scene.label) {
-      for (const c of [...new Set(scene.label)].sort((a, b) => a - b)) this.legendButton(add("button", ""), c);
+      const classes = [...new Set(scene.label)].sort((a, b) => a - b);
+      for (const c of classes) this.legendButton(add("button", ""), c);
+      if (classes.length > 48) add("span", "tick", data.text.repeat);
     }
   }
 
