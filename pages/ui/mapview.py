@@ -16,10 +16,11 @@ from pages.ui.components.pointcloud import CloudData
 from pages.ui.gallery import Tile
 from pages.ui.text import label, t
 from simclr_core.errors import SimclrError
-from simclr_core.maps import MAPS, TRUST_K, trust_rows
+from simclr_core.maps import MAPS
 from simclr_core.records import EmbeddingTable, Map, Space
 from simclr_core.rowvalues import ROW_VALUES
 from simclr_core.store import RunDir
+from simclr_core.trust import TRUST_K, trust_rows
 
 BY_LABEL = "label"
 

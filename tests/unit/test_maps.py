@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from simclr_core import maps
+from simclr_core import trust
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.maps import make_map, principal_axes, trustworthiness
+from simclr_core.maps import make_map, principal_axes
 from simclr_core.progress import Stopped
+from simclr_core.trust import trustworthiness
 
 FEW = {"iterations": 60, "early_iterations": 30}
 
@@ -40,11 +41,11 @@ def test_trustworthiness_has_no_value_for_few_or_equal_rows(rng):
 
 
 def test_trustworthiness_of_many_rows_is_measured_on_a_seeded_sample(rng, monkeypatch):
-    monkeypatch.setattr(maps, "TRUST_ROWS", 100)
+    monkeypatch.setattr(trust, "TRUST_ROWS", 100)
     x, xy = rng.normal(size=(300, 5)), rng.normal(size=(300, 2))
     sample = np.random.default_rng(4).choice(300, 100, replace=False)
     assert trustworthiness(x, xy, seed=4) == trustworthiness(x[sample], xy[sample])
-    assert maps.trust_rows(300) == 100
+    assert trust.trust_rows(300) == 100
 
 
 @pytest.mark.parametrize("shape", [(50, 6), (6, 50)])
