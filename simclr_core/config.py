@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -177,11 +178,11 @@ def from_dict(kind: type[R], data: Mapping[str, Any]) -> R:
 
 
 def parse_value(text: str) -> Any:
-    """JSON where it parses (numbers, true, null, [0.2, 1]); otherwise the text itself."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+    """JSON where it parses (numbers, true, null, [0.2, 1]), also a number as people write it (.5); else the text itself."""
+    for read in (json.loads, float):
+        with suppress(ValueError):
+            return read(text)
+    return text
 
 
 def with_overrides(config: RunConfig, overrides: Iterable[str]) -> RunConfig:

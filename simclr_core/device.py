@@ -85,9 +85,10 @@ class ThreadGovernor:
     on a run is no longer bit for bit the run it would have been.
     """
 
-    def __init__(self, asked: int | None) -> None:
+    def __init__(self, asked: int | None, before: int | None = None) -> None:
+        """`before` is what a resumed run used: the same number again gives the same bits."""
         self.automatic = asked is None
-        self.threads = asked if asked is not None else free_cores()
+        self.threads = asked or before or free_cores()
         self.backed_off_at: int | None = None
         self._first: list[float] = []
         torch.set_num_threads(self.threads)

@@ -28,11 +28,11 @@ from simclr_core.objectives import OBJECTIVES, unit_rows
 from simclr_core.optimizers import make_optimizer
 from simclr_core.records import ImageSet, TrainStep
 from simclr_core.registry import make_params, pick
-from simclr_core.store import RunDir, require_space
+from simclr_core.store import RunDir, read_json, require_space
 
 FORMAT = "simclr-explorer"
 REPORTS = 400  # about so many TrainSteps a run
-CHECKPOINT_SECONDS_APART = 1000  # steps: the most a killed run repeats when an epoch is longer than that
+CHECKPOINT_STEPS = 1000  # the most that a killed run repeats, where an epoch is longer than that
 PAUSE_POLL_SECONDS = 0.1
 _STREAMS = {"order": 0x9E37, "views": 0x79B9}
 
@@ -95,17 +95,17 @@ class Training:
         self.seconds = 0.0
         self.last_row: dict[str, Any] = {}
         self._stop = False
-        self._prepare()
+        self._prepare(read_json(run.path / "status.json").get("threads") if run is not None and resume else None)
         if run is not None:
             self._open(run, resume)
 
-    def _prepare(self) -> None:
+    def _prepare(self, threads_before: int | None) -> None:
         train = self.config.train
         self.device = choose_device(train.device)
         self.precision = choose_precision(train.precision, self.device)
         entry = pick(OBJECTIVES, train.objective, "objective")
         self.objective = entry.run(train.temperature, make_params(entry.params, train.objective_params))
-        self.governor = ThreadGovernor(train.threads)
+        self.governor = ThreadGovernor(train.threads, threads_before)
         self.model = build_model(self.config.model, train.seed).to(self.device)
         self.optimizer = make_optimizer(self.model, train)
         self._pixels = image_tensor(self.images, self.device)
@@ -242,7 +242,7 @@ class Training:
 
     def __iter__(self) -> Iterator[TrainStep]:
         report_every = max(1, self.steps // REPORTS)
-        save_every = self.config.train.checkpoint_every or min(self.steps_per_epoch, CHECKPOINT_SECONDS_APART)
+        save_every = self.config.train.checkpoint_every or min(self.steps_per_epoch, CHECKPOINT_STEPS)
         self._say("running")
         since, busy = self.step, 0.0
         while self.step < self.steps:

@@ -67,6 +67,11 @@ def test_a_bad_setting_is_a_sentence_naming_it(setting, says):
         with_overrides(RunConfig(), [setting])
 
 
+def test_values_are_read_as_people_write_them():
+    config = with_overrides(RunConfig(), ["train.temperature=.5", "train.lr=1e-3", "augment.crop_scale=[0.3,1]", "images=npz:a"])
+    assert (config.train.temperature, config.train.lr, config.images) == (0.5, 0.001, "npz:a")
+
+
 def test_automatic_epochs_see_about_as_many_pictures_whatever_the_set():
     assert RunConfig().resolved(50_000).train.epochs == round(AUTO_IMAGES_SEEN / 50_000)
     assert RunConfig().resolved(10**7).train.epochs == 4
