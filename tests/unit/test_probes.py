@@ -38,7 +38,7 @@ def test_knn_equals_a_loop(classes):
         assert answer == max(votes, key=votes.get)
 
 
-def test_knn_equals_scikit_learn_and_lightly(classes):
+def test_knn_equals_scikit_learn(classes):
     from sklearn.neighbors import KNeighborsClassifier
 
     bank, bank_label, query, query_label = classes
@@ -72,6 +72,12 @@ def test_linear_takes_constant_columns_and_any_scale(classes):
         return np.column_stack([x * 1e6, np.full(len(x), 3.0)])
 
     assert linear_accuracy(widen(train_x), train_y, widen(test_x), test_y) == plain
+
+
+def test_linear_standardises_by_the_training_rows_alone(classes):
+    train_x, train_y, test_x, test_y = classes
+    each = [linear_accuracy(train_x, train_y, test_x[i : i + 1], test_y[i : i + 1]) for i in range(20)]
+    assert np.mean(each) == linear_accuracy(train_x, train_y, test_x[:20], test_y[:20])
 
 
 def test_linear_that_does_not_converge_raises_no_warning(classes):

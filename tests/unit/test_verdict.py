@@ -118,6 +118,12 @@ def test_tight_clusters(rng, g, clusters, width):
     assert f"about {clusters} tight clusters" in finding(report, "cluster").sentence or clusters == 40
 
 
+def test_one_knot_among_ordinary_rows_is_copies_not_clusters(g):
+    x = g(1000, 64)
+    x[:600] = x[0]
+    assert verdict(x) == "duplicates"
+
+
 def test_soft_classes_are_healthy(rng, g):
     x = unit(g(10, 64))[rng.integers(0, 10, 1500)] + 0.8 * g(1500, 64) / 8
     assert verdict(x) == "healthy"
@@ -184,6 +190,8 @@ def test_over_uniform(g):
     apart = pairs_of(x[:200], (0.3 * x[:200] + g(200, 64)).astype(np.float32))
     assert diagnose(table(x), pairs=apart).verdict == "over_uniform"
     assert finding(diagnose(table(x)), "over_uniform").value is None
+    # Views just as far apart are no over-uniformity where the rows are not spread out.
+    assert verdict(x * np.arange(1, 65) ** -0.7, pairs=apart) != "over_uniform"
 
 
 def test_false_negatives(rng, g):
