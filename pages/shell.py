@@ -43,7 +43,7 @@ def sidebar() -> None:
 
 
 state.begin()
-st.set_page_config(page_title=t("shell.title"), page_icon=":material/scatter_plot:", layout="wide")
+st.set_page_config(page_title=t("shell.title"), page_icon=str(HERE / "ui" / "logo.svg"), layout="wide")
 st.logo(HERE / "ui" / "logo.svg", size="large")
 chosen = st.navigation([page(name, icon) for name, icon in PAGES.items()])
 with error_frame():
