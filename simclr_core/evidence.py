@@ -73,7 +73,7 @@ class Judgement(NamedTuple):
 Rule = Callable[[Evidence, Any], Judgement]
 
 
-def say(en: str, zh: str, **values: float) -> Label:
+def say(en: str, zh: str, **values: float | str) -> Label:
     return Label(en.format(**values), zh.format(**values))
 
 

@@ -65,7 +65,9 @@ class DimensionalLimits(Params):
     """A cliff in the spectrum, a variance carried by two or three directions, or half of the directions at zero."""
 
     used: float = number(0.9, 0, 1, Label("share of directions before a cliff", "断崖前的方向占比"))
+    used_positive: float = number(0.75, 0, 1, Label("… after a ReLU, where units die", "……经过 ReLU 后（单元会失活）"))
     cliff: float = number(6.0, 1, 1e6, Label("ratio of eigenvalues that is a cliff", "视为断崖的特征值之比"), log=True)
+    late: float = number(50.0, 1, 1e6, Label("… in the last 40 %", "……在最后 40 % 处"), log=True)
     tail: float = number(0.1, 0, 1, Label("most variance behind a cliff", "断崖后的最大方差占比"))
     live: float = number(0.5, 0, 1, Label("share of eigenvalues above 1e-6", "大于 1e-6 的特征值占比"))
     columns: float = number(0.75, 0, 1, Label("share of columns that vary", "有变化的列占比"))
@@ -82,46 +84,57 @@ def few_directions(d: int, most: float) -> float:
     return min(most, max(2.6, d**0.5 / np.e), d / 6)
 
 
-def spectral_cliff(relative: np.ndarray, limit: int, used: float, tail: float) -> tuple[int, float]:
-    """Where the spectrum drops most steeply, and by which factor (1 where there is no drop to speak of).
+def spectral_cliff(relative: np.ndarray, limit: int, used: float, limits: DimensionalLimits) -> tuple[int, float]:
+    """Where the spectrum drops most steeply, and by which factor: (limit, 1) where there is no cliff.
 
-    Only drops within the first `used` share of the `limit` directions count, and only those that leave less than
-    `tail` of the variance behind: one loud direction above many ordinary ones is no cliff.
+    Only drops within the first `used` share of the `limit` directions count, and only those that leave little of the
+    variance behind: one loud direction above many ordinary ones is no cliff. Late drops must be steep, because the
+    tail of a healthy ReLU spectrum also falls fast.
     """
     value = np.maximum(relative[:limit], 1e-12)
     behind = 1 - np.cumsum(relative) / relative.sum()
     k = np.arange(1, max(2, int(np.ceil(used * limit))))
-    k = k[(k < len(value)) & (behind[k - 1] <= tail)]
-    if len(k) == 0:
+    k = k[(k < len(value)) & (behind[k - 1] <= limits.tail)]
+    drop = value[k - 1] / value[k]
+    excess = drop / np.where(k <= 0.6 * limit, limits.cliff, limits.late)
+    if len(k) == 0 or excess.max() < 1:
         return limit, 1.0
-    ratio = value[k - 1] / value[k]
-    return int(k[ratio.argmax()]), float(ratio.max())
+    best = int(excess.argmax())
+    return int(k[best]), float(drop[best])
 
 
 def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
-    pr, live = e.need("participation_ratio"), e.need("live_share")
-    limit = e.cloud.rank_limit
-    cliff, drop = spectral_cliff(e.cloud.relative, limit, limits.used, limits.tail)
+    lost = _lost_directions(e, limits)
     knots = tight_clusters(e, ClusterLimits())
-    values = {"k": cliff, "m": limit, "pr": pr, "d": e.cloud.d, "live": live, "drop": min(drop, 1e12), "c": knots}
-    few = few_directions(e.cloud.d, limits.few)
-    # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
-    moving = e.cloud.moving_columns
-    lost = drop >= limits.cliff or live < limits.live or moving < limits.columns
-    if knots and (lost or pr < few):
+    if lost is None:
+        return _many_directions(e, limits)
+    if knots:
         text = say(
             "Few directions are in use ({pr:.1f}), because the images sit in about {c:.0f} tight clusters.",
             "使用的方向很少（{pr:.1f}），因为图像聚成约 {c:.0f} 个紧密的簇。",
-            **values,
+            pr=e.need("participation_ratio"),
+            c=knots,
         )
-        return Judgement("warn", pr, "participation_ratio", few, text)
-    if drop >= limits.cliff:
+        return lost._replace(severity="warn", text=text)
+    return lost
+
+
+def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None:
+    """The first sign of dimensional collapse, or None."""
+    live, pr, limit = e.need("live_share"), e.need("participation_ratio"), e.cloud.rank_limit
+    used = limits.used_positive if e.positive_only else limits.used
+    cliff, drop = spectral_cliff(e.cloud.relative, limit, used, limits)
+    if cliff < limit:
         text = say(
-            "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop:.0f}-fold.",
-            "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop:.0f} 倍。",
-            **values,
+            "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop}-fold.",
+            "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop} 倍。",
+            k=cliff,
+            m=limit,
+            drop=f"{drop:,.0f}" if drop < 1e6 else "1,000,000+",
         )
-        return Judgement("fail", cliff / limit, "live_share", limits.used, text)
+        return Judgement("fail", cliff / limit, "live_share", used, text)
+    # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
+    moving = e.cloud.moving_columns
     if moving < limits.columns:
         text = say(
             "Only {x:.0%} of the columns change from image to image; the rest are constant.",
@@ -129,40 +142,49 @@ def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
             x=moving,
         )
         return Judgement("fail", moving, "live_share", limits.columns, text)
-    if lost:
+    if live < limits.live:
         text = say(
-            "{live:.0%} of the directions hold more than a millionth of the largest variance; the rest are dead.",
-            "仅 {live:.0%} 的方向方差超过最大值的百万分之一，其余已失效。",
-            **values,
+            "Only {x:.0%} of the directions hold more than a millionth of the largest variance.",
+            "仅 {x:.0%} 的方向方差超过最大值的百万分之一。",
+            x=live,
         )
         return Judgement("fail", live, "live_share", limits.live, text)
+    few = few_directions(e.cloud.d, limits.few)
     if pr < few:
         text = say(
-            "The variance sits in about {pr:.1f} of {d:.0f} directions.",
-            "方差集中在 {d:.0f} 个方向中的约 {pr:.1f} 个。",
-            **values,
+            "The variance sits in about {pr:.1f} of {d} directions.",
+            "方差集中在 {d} 个方向中的约 {pr:.1f} 个。",
+            pr=pr,
+            d=e.cloud.d,
         )
         return Judgement("fail", pr, "participation_ratio", few, text)
-    return _many_directions(e, limits, values)
+    return None
 
 
-def _many_directions(e: Evidence, limits: DimensionalLimits, values: dict[str, float]) -> Judgement:
-    pr, d = values["pr"], values["d"]
+def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
+    live, pr, d = e.need("live_share"), e.need("participation_ratio"), e.cloud.d
+    few = few_directions(d, limits.few)
     # After a ReLU a small share is usual also in good encoders, so only a small number is worth a word.
-    bound = 1.6 * few_directions(int(d), limits.few) if e.positive_only else limits.warn_share * min(d, values["m"])
+    bound = 1.6 * few if e.positive_only else limits.warn_share * min(d, e.cloud.rank_limit)
     if pr < bound:
         text = say(
-            "The variance leans on few directions: about {pr:.1f} of {d:.0f}.",
-            "方差偏重少数方向：{d:.0f} 个中约 {pr:.1f} 个。",
-            **values,
+            "The variance leans on few directions: about {pr:.1f} of {d}.",
+            "方差偏重少数方向：{d} 个中约 {pr:.1f} 个。",
+            pr=pr,
+            d=d,
         )
         return Judgement("warn", pr, "participation_ratio", bound, text)
+    if live < limits.used:
+        text = say("{x:.0%} of the directions are dead.", "{x:.0%} 的方向已失效。", x=1 - live)
+        return Judgement("warn", live, "live_share", limits.used, text)
     text = say(
-        "About {pr:.0f} of {d:.0f} directions carry the variance and {live:.0%} are in use: no dimensional collapse.",
-        "约 {pr:.0f}（共 {d:.0f}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍塌。",
-        **values,
+        "About {pr:.0f} of {d} directions carry the variance and {live:.0%} are in use: no dimensional collapse.",
+        "约 {pr:.0f}（共 {d}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍塌。",
+        pr=pr,
+        d=d,
+        live=live,
     )
-    return Judgement("ok", pr, "participation_ratio", few_directions(int(d), limits.few), text)
+    return Judgement("ok", pr, "participation_ratio", few, text)
 
 
 # -- cone ----------------------------------------------------------------------------------------------------

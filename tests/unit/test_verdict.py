@@ -7,7 +7,7 @@ import pytest
 
 from simclr_core.config import RunConfig
 from simclr_core.errors import DataError
-from simclr_core.geometry_rules import ConeLimits, few_directions, spectral_cliff
+from simclr_core.geometry_rules import ConeLimits, DimensionalLimits, few_directions, spectral_cliff
 from simclr_core.progress import Stopped
 from simclr_core.records import EmbeddingTable, PairTable
 from simclr_core.store import RunDir
@@ -87,6 +87,16 @@ def test_few_rows_are_not_few_dimensions(g):
     assert verdict(half) == "dimensional"
 
 
+def test_some_dead_units_after_a_relu_are_a_warning(g):
+    h = np.maximum(g(800, 64), 0)
+    h[:, :9] = 0
+    report = diagnose(table(h))
+    assert report.verdict == "healthy"
+    assert finding(report, "dimensional").severity == "warn"
+    h[:, :30] = 0
+    assert verdict(h) == "dimensional"
+
+
 def test_encoders_like_those_that_learned_well_are_healthy(rng, g):
     for d in (32, 128, 512, 1024):
         decay = np.arange(1.0, d + 1) ** -0.6 * np.exp(-np.arange(d) / d)
@@ -148,9 +158,13 @@ def test_hubs(g):
 
 
 def test_cliff_and_directions():
-    assert spectral_cliff(np.r_[np.ones(8), np.full(120, 1e-4)], 128, 0.9, 0.1) == (8, pytest.approx(1e4))
+    limits = DimensionalLimits()
+    assert spectral_cliff(np.r_[np.ones(8), np.full(120, 1e-4)], 128, 0.9, limits) == (8, pytest.approx(1e4))
     # One loud direction above 99 ordinary ones hides nothing.
-    assert spectral_cliff(np.r_[1.0, np.full(99, 0.05)], 100, 0.9, 0.1)[1] < 2
+    assert spectral_cliff(np.r_[1.0, np.full(99, 0.05)], 100, 0.9, limits) == (100, 1)
+    # A fall by 10 is a cliff early and the usual end of a ReLU spectrum late.
+    assert spectral_cliff(np.r_[np.ones(40), np.full(60, 0.05)], 100, 0.9, limits)[0] == 40
+    assert spectral_cliff(np.r_[np.ones(80), np.full(20, 0.1)], 100, 0.9, limits)[0] == 100
     assert few_directions(128, 4) == 4
     assert few_directions(512, 4) == 4
     assert few_directions(32, 4) == pytest.approx(2.6)
