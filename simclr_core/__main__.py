@@ -22,9 +22,14 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--job", help="directory that tells progress and obeys control (run|pause|stop)")
 
 
+def _add_download(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--download", action="store_true", help="fetch the data set where torchvision can (network)")
+
+
 def _add_encoder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", required=True, help="run, checkpoint, untrained:RUN or pixels")
     parser.add_argument("--images", required=True, metavar="SPEC", help="demo, digits, npz:PATH, folder:PATH, …")
+    _add_download(parser)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     def verb(name: str, run: Any) -> argparse.ArgumentParser:
         about = (run.__doc__ or "").splitlines()[0]
         sub = verbs.add_parser(name, help=about, description=about)
-        sub.set_defaults(run=run)
+        sub.set_defaults(do=run)
         sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
         return sub
 
@@ -45,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--config", help="a JSON file with the settings")
     p.add_argument("--set", nargs="+", action="extend", default=[], metavar="a.b=v", help="change single settings")
     p.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    _add_download(p)
     p.add_argument("--threads", type=int, help="processor threads; by default as many as are free")
 
     p = verb("encode", commands.encode)
@@ -101,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     args = build_parser().parse_args(argv)
     try:
-        result = args.run(args)
+        result = args.do(args)
     except Stopped:
         commands.say("stopped")
         return 0

@@ -124,7 +124,7 @@ def train(args: Namespace) -> dict[str, Any]:
     keep_memory()
     with run.locked(), told(run):
         run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
-        images = load_for(config, "train")
+        images = load_for(config, "train", download=args.download)
         require_images(images)
         for notice in images.notices:
             say(notice)
@@ -180,7 +180,7 @@ def _train_result(run: RunDir, training: Any, result: dict[str, Any]) -> dict[st
 def _images(args: Namespace, size: int | None, split: str) -> Any:
     from simclr_core.sources import load_images
 
-    images = load_images(args.images, split=split, size=size)
+    images = load_images(args.images, split=split, size=size, download=args.download)
     for notice in images.notices:
         say(notice)
     return images

@@ -38,9 +38,9 @@ def sample(images: ImageSet, most: int, seed: int = 0) -> ImageSet:
     return images.take(np.sort(rows))
 
 
-def load_for(config: RunConfig, split: Split) -> ImageSet:
+def load_for(config: RunConfig, split: Split, *, download: bool = False) -> ImageSet:
     """The pictures of a run, at the size it asked for."""
-    return load_images(config.images, split=split, size=config.image_size)
+    return load_images(config.images, split=split, size=config.image_size, download=download)
 
 
 def held_out_accuracy(encoder: Encoder, train: ImageSet, test: EmbeddingTable) -> float | None:

@@ -139,7 +139,7 @@ def test_a_bad_input_is_one_sentence_and_exit_2(args, says, tmp_path, capsys):
 def test_a_bug_leaves_its_traceback_in_the_log(tmp_path, monkeypatch):
     from simclr_core import pipeline
 
-    monkeypatch.setattr(pipeline, "load_for", lambda *a: 1 / 0)
+    monkeypatch.setattr(pipeline, "load_for", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["train", "--images", "digits", "--out", str(tmp_path / "r")])
     assert "ZeroDivisionError" in (tmp_path / "r" / "log.txt").read_text()
