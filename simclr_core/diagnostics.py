@@ -239,7 +239,7 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Uniformity",
         "均匀性",
         "0 = collapsed; the uniform sphere is the least possible. Read with alignment.",
-        "0 = 坍塌；均匀球面为最小值。须与对齐度同看。",
+        "0 = 坍缩；均匀球面为最小值。须与对齐度同看。",
         "Wang & Isola 2020, t = 2",
     ),
     "w2_uniformity": _entry(
@@ -247,7 +247,7 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Distance from the uniform sphere (W2)",
         "与均匀球面的距离（W2）",
         "0 = uniform, 1.41 = total collapse. Sees dead directions.",
-        "0 = 均匀，1.41 = 完全坍塌。能看出失效方向。",
+        "0 = 均匀，1.41 = 完全坍缩。能看出失效方向。",
         "Fang et al. 2024",
     ),
     "rankme": _entry(
@@ -271,7 +271,7 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Participation ratio",
         "参与比",
         "How many directions carry the variance; 2 or 3 means dimensional collapse.",
-        "承载方差的方向数；只有 2 到 3 即为维度坍塌。",
+        "承载方差的方向数；只有 2 到 3 即为维度坍缩。",
         "Gao et al. 2017",
     ),
     "nesum": _entry(
@@ -295,7 +295,7 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Spectrum's decay α",
         "谱衰减 α",
         "Near 1 in good encoders, far above 1 on collapse, near 0 for noise.",
-        "好的编码器接近 1；坍塌时远大于 1；噪声接近 0。",
+        "好的编码器接近 1；坍缩时远大于 1；噪声接近 0。",
         "α-ReQ, Agrawal et al. 2022",
     ),
     "alpha_r2": _entry(

@@ -52,7 +52,7 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
         ),
         "ok": say(
             "The images do not fall onto one point: the spread is {s:.2f}, a collapse would show 0.",
-            "图像没有落在同一点：离散度为 {s:.2f}，坍塌时为 0。",
+            "图像没有落在同一点：离散度为 {s:.2f}，坍缩时为 0。",
             s=std,
         ),
     }
@@ -179,7 +179,7 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
         return Judgement("warn", live, "live_share", limits.used, text)
     text = say(
         "About {pr:.0f} of {d} directions carry the variance and {live:.0%} are in use: no dimensional collapse.",
-        "约 {pr:.0f}（共 {d}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍塌。",
+        "约 {pr:.0f}（共 {d}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍缩。",
         pr=pr,
         d=d,
         live=live,

@@ -235,7 +235,7 @@ DIAGNOSES: dict[str, Choice[Rule]] = {
     "complete": _entry(
         geometry.complete,
         geometry.CompleteLimits,
-        Label("complete collapse", "完全坍塌"),
+        Label("complete collapse", "完全坍缩"),
         "SimSiam, Chen & He 2021, §4.1",
         Label(
             "Check that negatives reach the loss and that gradients flow; lower the learning rate or the temperature.",
@@ -245,7 +245,7 @@ DIAGNOSES: dict[str, Choice[Rule]] = {
     "dimensional": _entry(
         geometry.dimensional,
         geometry.DimensionalLimits,
-        Label("dimensional collapse", "维度坍塌"),
+        Label("dimensional collapse", "维度坍缩"),
         "Jing et al. 2022",
         Label(
             "Judge h rather than z; use a head of two or three layers, milder augmentation and weight decay.",
@@ -265,7 +265,7 @@ DIAGNOSES: dict[str, Choice[Rule]] = {
     "cluster": _entry(
         geometry.cluster,
         geometry.ClusterLimits,
-        Label("cluster collapse", "簇坍塌"),
+        Label("cluster collapse", "簇坍缩"),
         "gap in the distances of random pairs",
         Label(
             "Look at what each cluster shares (source, border, background) and add the augmentation that hides it.",
