@@ -70,7 +70,13 @@ def _accuracy(net: Classifier, images: ImageSet, device: torch.device, size: int
 
 
 def fit_and_score(
-    encoder: Encoder, train: ImageSet, test: ImageSet, *, seed: int = 0, device: str = "auto", progress: Progress = silent
+    encoder: Encoder,
+    train: ImageSet,
+    test: ImageSet,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = silent,
 ) -> float:
     """Train backbone and a linear layer on labelled pictures; accuracy on the test pictures in [0, 1].
 

@@ -43,7 +43,9 @@ def train(run: RunDir) -> None:
         training = Training(config, images, run=run)
         for report in training:
             if report.step % 100 == 0:
-                say(f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {report.images_per_second:.0f} images/s")
+                say(
+                    f"step {report.step}/{report.steps}  loss {report.loss:.3f}  {report.images_per_second:.0f} images/s"
+                )
         result = finish_run(run, images)
         run.write_status(state="done", progress=1.0, message="", result=result)
     say(str(result))
@@ -73,7 +75,9 @@ def bundle(run: RunDir, out: Path) -> None:
         target.parent.mkdir(parents=True)
         shutil.copy(path, target)
     for name in ("encoder", "untrained"):
-        save_embeddings(load_embeddings(run.path / "embeddings" / f"{name}.npz"), out / "embeddings" / f"{name}.npz", half=True)
+        save_embeddings(
+            load_embeddings(run.path / "embeddings" / f"{name}.npz"), out / "embeddings" / f"{name}.npz", half=True
+        )
     for name in ("pairs", "pairs_untrained"):
         save_pairs(load_pairs(run.path / "embeddings" / f"{name}.npz"), out / "embeddings" / f"{name}.npz", half=True)
     shutil.copy(run.path / "embeddings" / "report.json", out / "embeddings" / "report.json")

@@ -189,7 +189,11 @@ def test_pause_waits_resume_goes_on_and_stop_leaves_a_result(pictures, tmp_path)
     run = RunDir(tmp_path / "run")
     args = ["train", "--images", pictures, "--out", str(run.path), "--json", "--set", *FAST, "train.epochs=3000"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "simclr_core", *args], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", "simclr_core", *args],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
 
     def wait_for(state: str) -> None:

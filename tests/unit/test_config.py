@@ -68,7 +68,9 @@ def test_a_bad_setting_is_a_sentence_naming_it(setting, says):
 
 
 def test_values_are_read_as_people_write_them():
-    config = with_overrides(RunConfig(), ["train.temperature=.5", "train.lr=1e-3", "augment.crop_scale=[0.3,1]", "images=npz:a"])
+    config = with_overrides(
+        RunConfig(), ["train.temperature=.5", "train.lr=1e-3", "augment.crop_scale=[0.3,1]", "images=npz:a"]
+    )
     assert (config.train.temperature, config.train.lr, config.images) == (0.5, 0.001, "npz:a")
 
 
