@@ -64,12 +64,9 @@ def require_space(path: Path, needed: int) -> None:
 class JobDir:
     """One long job's directory. `status` keys: state, message, progress in [0, 1], seconds, and the job's own."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], name: str | None = None) -> None:
         self.path = Path(path)
-
-    @property
-    def name(self) -> str:
-        return self.path.name
+        self.name = name or self.path.name
 
     # -- written by the job ------------------------------------------------------------------------------------------
     @contextmanager

@@ -31,7 +31,7 @@ from simclr_core.registry import make_params, pick
 from simclr_core.store import RunDir, read_json, require_space
 
 FORMAT = "simclr-explorer"
-REPORTS = 400  # about so many TrainSteps a run
+REPORTS = 400  # TrainSteps a run at most
 CHECKPOINT_STEPS = 1000  # the most that a killed run repeats, where an epoch is longer than that
 PAUSE_POLL_SECONDS = 0.1
 _STREAMS = {"order": 0x9E37, "views": 0x79B9}
@@ -241,7 +241,7 @@ class Training:
             self._stop = True
 
     def __iter__(self) -> Iterator[TrainStep]:
-        report_every = max(1, self.steps // REPORTS)
+        report_every = -(-self.steps // REPORTS)
         save_every = self.config.train.checkpoint_every or min(self.steps_per_epoch, CHECKPOINT_STEPS)
         self._say("running")
         since, busy = self.step, 0.0

@@ -35,7 +35,7 @@ def runs_root() -> Path:
 
 def available_runs() -> dict[str, RunDir]:
     """Runs by name, the bundled demo first, then newest first. A name is the only handle that a URL may hold."""
-    demo = {DEMO: RunDir(DEMO_RUN)} if (DEMO_RUN / "config.json").exists() else {}
+    demo = {DEMO: RunDir(DEMO_RUN, name=DEMO)} if (DEMO_RUN / "config.json").exists() else {}
     return demo | {run.name: run for run in list_runs(runs_root()) if run.name not in demo}
 
 
@@ -100,13 +100,29 @@ def follow_url(name: str, allowed: Iterable[str], default: str | None) -> None:
         st.session_state[name] = in_url
     if st.session_state.get(name) not in allowed:
         st.session_state[name] = default
-    value = st.session_state[name]
-    wanted = None if value == default else value
+    _share(name, st.session_state[name], default)
+
+
+def follow_number(name: str, low: int, high: int, default: int) -> None:
+    """As `follow_url` for a whole number from low to high; in the session it is an int."""
+    in_url = st.query_params.get(name)
+    if in_url is not None and in_url != st.session_state.get(f"_{name}_in_url"):
+        number = int(in_url) if in_url.isascii() and in_url.isdigit() and len(in_url) < 10 else low - 1
+        if low <= number <= high:
+            st.session_state[name] = number
+    if not low <= st.session_state.get(name, low - 1) <= high:
+        st.session_state[name] = default
+    _share(name, st.session_state[name], default)
+
+
+def _share(name: str, value: str | int | None, default: str | int | None) -> None:
+    """Write a value into the URL, or take it out where it is the default."""
+    wanted = None if value is None or value == default else str(value)
     if wanted is None:
         st.query_params.pop(name, None)
-    elif in_url != wanted:
+    elif st.query_params.get(name) != wanted:
         st.query_params[name] = wanted
-    st.session_state[seen] = wanted
+    st.session_state[f"_{name}_in_url"] = wanted
 
 
 # -- what a run holds ----------------------------------------------------------------------------------------------------
@@ -142,9 +158,14 @@ def has_pairs(run: RunDir) -> bool:
 
 
 def saved_maps(run: RunDir) -> dict[str, Map]:
-    """The run's maps by id, newest first."""
-    paths = sorted(run.path.glob("maps/*/map.parquet"), key=lambda p: p.stat().st_mtime, reverse=True)
-    return {p.parent.name: _map(*_stamp(p)) for p in paths}
+    """The run's maps by id: those drawn here, newest first, then those a run came with, UMAP of h before the others."""
+    maps = {p.parent.name: _map(*_stamp(p)) for p in run.path.glob("maps/*/map.parquet")}
+    drawn = {id: read_json(run.path / "maps" / id / "status.json").get("updated", 0) for id in maps}
+    method = {"umap": 2, "tsne": 1}
+    order = sorted(
+        maps, key=lambda id: (drawn[id], method.get(maps[id].method, 0), maps[id].space == "h", -maps[id].dims)
+    )
+    return {id: maps[id] for id in reversed(order)}
 
 
 def report(run: RunDir) -> dict[str, Any]:
