@@ -171,12 +171,9 @@ def model_part() -> ModelConfig:
     """Backbone and projection head."""
     from simclr_core.model import BACKBONES
 
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
-    with left:
-        backbone = choose(BACKBONES, t("train.backbone"), "train.backbone")
+    backbone = choose(BACKBONES, t("train.backbone"), "train.backbone")
     names = ("stem", *HEAD) if backbone.startswith("resnet") else HEAD
-    with right:
-        return record(ModelConfig, "train.model", only=names, fixed={"backbone": backbone}, columns=len(names))
+    return record(ModelConfig, "train.model", only=names, fixed={"backbone": backbone}, columns=len(names))
 
 
 def train_part(n_images: int) -> TrainConfig:
