@@ -159,6 +159,30 @@ def pair_distances(z_a: Float[np.ndarray, "n d"], z_b: Float[np.ndarray, "n d"])
     )
 
 
+def nearest_others(
+    z_a: Float[np.ndarray, "n d"], z_b: Float[np.ndarray, "n d"], image: Int[np.ndarray, " m"]
+) -> tuple[Float[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """The view of another image that lies nearest to either view of an image.
+
+    Args:
+        z_a, z_b: embeddings of the two views, row i of both from image i; any scale.
+        image: the images to ask about, as rows of z_a.
+
+    Returns:
+        Its cosine in [−1, 1], and which view it is, as a row of [view a; view b].
+    """
+    views = _views(z_a, z_b)
+    n = len(z_a)
+    cosines, others = [], []
+    for part in _split(image, max(1, 2**22 // len(views))):
+        row = np.arange(len(part))
+        cosine = np.maximum(views[part] @ views.T, views[part + n] @ views.T)
+        cosine[row, part] = cosine[row, part + n] = -np.inf
+        others.append(cosine.argmax(axis=1))
+        cosines.append(cosine[row, others[-1]])
+    return np.concatenate(cosines), np.concatenate(others)
+
+
 def view_distance_matrix(z: Float[np.ndarray, "k d"]) -> Float[np.ndarray, "k k"]:
     """1 − cosine between every two of k embeddings, in [0, 2], diagonal exactly 0."""
     require_finite("z", z)

@@ -181,8 +181,9 @@ def heat(
         hovertemplate="%{y} · %{x}: %{z}<extra></extra>",
         colorbar={"thickness": 10, "outlinewidth": 0},
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(showgrid=False, side="top")
+    # A name such as "1" is a name: on a numeric axis others would vanish.
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    figure.update_xaxes(showgrid=False, side="top", type="category")
     return figure
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, jobs, loading, monitor, state
-from pages.ui.text import t
+from pages.ui.text import escape_markdown, t
 from pages.ui.widgets import choose, record
 from simclr_core.config import (
     AUTO_EPOCHS,
@@ -129,11 +128,6 @@ def images_part() -> tuple[str | None, int | None, ImageSet | None]:
     found = t("train.found", n=f"{len(pictures):,}", w=w, h=h, classes=classes)
     st.caption("  \n".join([found, *map(escape_markdown, pictures.notices)]))
     return spec, size, pictures
-
-
-def escape_markdown(text: str) -> str:
-    """Text from a file name or a data set, shown as it is."""
-    return re.sub(r"([\\`*_\[\]<>$:#|~])", r"\\\1", text)
 
 
 def views(pictures: ImageSet, augment: AugmentConfig, size: int | None) -> None:

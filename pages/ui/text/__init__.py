@@ -7,6 +7,7 @@ Entries of the core's families carry their own `Label`; `label` picks the langua
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -55,3 +56,8 @@ def t(key: str, /, **values: Any) -> str:
 def label(text: Label) -> str:
     """A label that an entry of the core carries itself, in the session's language."""
     return text.zh if language() == "zh" else text.en
+
+
+def escape_markdown(text: str) -> str:
+    """Text from a file name or a data set, shown as it is."""
+    return re.sub(r"([\\`*_\[\]<>$:#|~])", r"\\\1", text)

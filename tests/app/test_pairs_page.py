@@ -1,0 +1,265 @@
+"""The pairs page: every state a run can be in, every control once, both languages."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pages.ui import state, twins
+from simclr_core.pairs import nearest_others, pair_distances, view_distance_matrix
+from simclr_core.store import RunDir
+from simclr_core.tables import load_pairs
+from tests.app.conftest import build_run
+from tests.pair_runs import HELD_OUT, PAIRED, build_encoded_run
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Runs in every state: full, without pairs, without an encoder, without pictures, embeddings alone."""
+    root = tmp_path_factory.mktemp("pair-runs")
+    build_encoded_run(root / "full")
+    build_encoded_run(root / "gone")
+    (root / "gone.npz").unlink()
+    shutil.copytree(root / "full", root / "unpaired")
+    for path in (root / "unpaired/embeddings").glob("pairs*.npz"):
+        path.unlink()
+    shutil.copytree(root / "full", root / "single")
+    (root / "single/embeddings/pairs_untrained.npz").unlink()
+    build_run(root / "plain")  # pairs without a recipe, no checkpoint
+    build_run(root / "early", embeddings=False)
+    (root / "alone/embeddings").mkdir(parents=True)
+    np.savez(root / "alone/embeddings/encoder.npz", h=np.random.default_rng(0).normal(size=(20, 4)))
+    (root / "alone/config.json").write_text('{"imported": {"images": null}}')
+    return root
+
+
+@pytest.fixture
+def open_pairs(open_page, root):
+    return lambda run="full", **query: open_page("pairs", run=run, root=root, **query)
+
+
+def texts(at) -> str:
+    kinds = ("caption", "text", "markdown", "subheader", "header", "info", "error")
+    return " ".join(e.value for kind in kinds for e in getattr(at, kind))
+
+
+def pictures(at) -> int:
+    return sum(e.proto.body.count("<figure>") for e in at.get("html"))
+
+
+def charts(at) -> int:
+    return len(at.get("plotly_chart"))
+
+
+def test_full_run_shows_everything(open_pairs, root):
+    at = open_pairs()
+    assert not at.exception
+    assert not at.error
+    assert charts(at) == 4, "two histograms, two matrices"
+    assert pictures(at) == 7 + 6 * 3, "the original and six views; six cards of three crops"
+    assert f"{PAIRED} positive pairs" in texts(at)
+    assert f"{2 * PAIRED * (PAIRED - 1):,} negative pairs" in texts(at)
+    assert at.query_params == {"run": "full"}
+
+
+def test_numbers_are_those_of_the_core(open_pairs, root):
+    at = open_pairs(space="z", views="4", seed="2")
+    pairs = load_pairs(root / "full/embeddings/pairs.npz")
+    found = pair_distances(*pairs.space("z"))
+    measured, lengths = (t.value for t in at.table)
+    assert measured.iloc[0, 1] == f"{found.auc:.4f}"
+    assert measured.iloc[1, 1] == f"{found.overlap:.1%}"
+    assert measured.iloc[3, 1] == f"{found.r_at_1:.1%}"
+    assert measured.iloc[4, 1] == f"{found.mrr:.3f}"
+    run = RunDir(root / "full")
+    index = int(state.table(run).index[0])
+    z = twins.draw(run, "encoder", index, 4, run.config.augment, 2).z
+    matrix = view_distance_matrix(z)
+    assert lengths.iloc[0, 1] == f"{matrix[1:, 1:][np.triu_indices(4, 1)].mean():.3f}"
+    assert lengths.iloc[1, 1] == f"{matrix[0, 1:].mean():.3f}"
+    assert lengths.iloc[2, 1] == f"{1 - found.negative.mean():.3f}"
+
+
+def test_worst_pairs_are_the_least_alike(open_pairs, root):
+    at = open_pairs()
+    pairs = load_pairs(root / "full/embeddings/pairs.npz")
+    found = pair_distances(*pairs.space("h"))
+    worst = found.worst[:1]
+    cosine, _ = nearest_others(*pairs.space("h"), worst)
+    shown = texts(at)
+    assert f"image {pairs.index[worst[0]]}" in shown
+    assert f"Cosine of the two views {found.positive[worst[0]]:.3f}" in shown
+    assert f"{cosine[0]:.3f}" in shown
+    assert r"\*blue\*" in shown or "*blue*" not in shown, "class names are shown as they are"
+    table = next(d.value for d in at.dataframe if len(d.value) == PAIRED)
+    assert table.iloc[:, 2].is_monotonic_increasing
+
+
+def test_nothing_loaded(open_page):
+    at = open_page("pairs", run=None)
+    assert at.subheader[0].value == "Nothing is loaded yet"
+    assert charts(at) == 0
+
+
+def test_a_run_in_work_has_nothing_to_show(open_pairs):
+    at = open_pairs("early")
+    assert at.subheader[0].value == "This run has no embeddings yet"
+
+
+@pytest.mark.parametrize(
+    ("run", "says", "drawn", "figures"),
+    [
+        ("alone", "no encoded pairs of views", 0, 0),
+        ("unpaired", "no encoded pairs of views", 7, 2),
+        ("plain", "do not say how their views were drawn", 0, 2),
+        ("gone", "gone.npz", 0, 2),
+        ("single", "not measured", 7 + 18, 3),
+    ],
+)
+def test_what_is_missing_is_said_and_the_rest_is_shown(open_pairs, run, says, drawn, figures):
+    at = open_pairs(run)
+    assert not at.exception
+    tables = " ".join(t.value.to_string() for t in at.table)
+    assert says in texts(at) + tables
+    assert pictures(at) == drawn
+    assert charts(at) == figures
+
+
+def test_embeddings_alone_say_that_there_is_no_encoder(open_pairs):
+    assert "came without an encoder" in texts(open_pairs("alone"))
+
+
+def test_views_without_pairs_have_no_scale(open_pairs):
+    at = open_pairs("unpaired")
+    assert "not measured" in at.table[0].value.to_string()
+    assert "each matrix has its own colours" in texts(at)
+
+
+def test_the_url_chooses_picture_views_seed_and_space(open_pairs, root):
+    index = str(state.table(RunDir(root / "full")).index[9])
+    at = open_pairs(image=index, views="3", seed="5", space="z")
+    assert at.selectbox(key="image").value == index
+    assert (at.slider(key="views").value, at.number_input(key="seed").value) == (3, 5)
+    assert at.query_params == {"run": "full", "image": index, "views": "3", "seed": "5", "space": "z"}
+    assert pictures(at) == 4 + 18
+
+
+@pytest.mark.parametrize(
+    "query", [{"image": "999999"}, {"views": "17"}, {"views": "x"}, {"seed": "-1"}, {"space": "q"}]
+)
+def test_nonsense_in_the_url_falls_back(open_pairs, query):
+    at = open_pairs(**query)
+    assert not at.exception
+    assert at.query_params == {"run": "full"}
+
+
+def test_controls_go_into_the_url(open_pairs):
+    at = open_pairs()
+    at.slider(key="views").set_value(2).run()
+    assert at.query_params["views"] == "2"
+    assert pictures(at) >= 3
+    at.number_input(key="seed").set_value(8).run()
+    at.button(key="pairs.again").click().run()
+    assert at.query_params["seed"] == "9"
+    other = at.selectbox(key="image").options[4].split(" ")[0]
+    at.selectbox(key="image").select(other).run()
+    assert at.query_params["image"] == other
+    assert not at.exception
+
+
+def test_random_brings_another_picture(open_pairs):
+    at = open_pairs()
+    seen = {at.selectbox(key="image").value}
+    for _ in range(4):
+        at.button(key="pairs.another").click().run()
+        seen.add(at.selectbox(key="image").value)
+    assert len(seen) >= 4
+    assert len(at.selectbox(key="image").options) == HELD_OUT
+    assert not at.exception
+
+
+def test_space_changes_the_numbers(open_pairs):
+    at = open_pairs()
+    before = at.table[0].value.iloc[0, 1]
+    at.session_state["space"] = "z"
+    at.run()
+    assert at.query_params["space"] == "z"
+    assert at.table[0].value.iloc[0, 1] != before
+
+
+def test_one_scale_gives_both_histograms_one_axis(open_pairs):
+    def ranges(at):
+        bars = [json.loads(c.proto.spec)["data"] for c in at.get("plotly_chart")[:2]]
+        return [str(b[0]["x"]) for b in bars]
+
+    at = open_pairs()
+    assert len(set(ranges(at))) == 2
+    at.toggle(key="pairs.one_scale").set_value(True).run()
+    assert len(set(ranges(at))) == 1
+
+
+def test_the_recipe_is_the_runs_own_until_changed(open_pairs):
+    at = open_pairs()
+    key = "pairs.augment.full"
+    assert at.slider(key=f"{key}.jitter_strength").value == 0.4
+    assert "strengths that the run was trained with" in texts(at)
+    assert at.button(key="pairs.reset").disabled
+    for name, value in {
+        "crop_scale": (0.5, 0.9), "flip_p": 0.0, "jitter_p": 0.0, "jitter_strength": 1.0, "grayscale_p": 1.0,
+        "blur_p": 1.0, "blur_sigma": (1.0, 3.0),
+    }.items():  # fmt: skip
+        at.slider(key=f"{key}.{name}").set_value(value).run()
+        assert not at.exception
+        assert not at.error
+    assert "trained with another recipe" in texts(at)
+    at.button(key="pairs.reset").click().run()
+    assert at.slider(key=f"{key}.crop_scale").value == (0.2, 1.0)
+    assert "strengths that the run was trained with" in texts(at)
+
+
+def test_a_worst_pair_can_be_put_under_the_glass(open_pairs, root):
+    at = open_pairs()
+    pairs = load_pairs(root / "full/embeddings/pairs.npz")
+    index = int(pairs.index[pair_distances(*pairs.space("h")).worst[0]])
+    at.button(key=f"pairs.look.{index}").click().run()
+    assert at.selectbox(key="image").value == str(index)
+    assert at.query_params["image"] == str(index)
+
+
+def test_a_broken_encoder_is_told_and_the_rest_stays(open_pairs, root):
+    shutil.copytree(root / "full", root / "broken")
+    (root / "broken/checkpoints/00000000/model.safetensors").write_bytes(b"no")
+    at = open_pairs("broken")
+    assert not at.exception
+    assert "cannot be read" in at.error[0].value
+    assert charts(at) == 2
+    assert pictures(at) == 18, "redrawing needs no encoder"
+
+
+def test_chinese(open_pairs):
+    at = open_pairs(lang="zh")
+    assert not at.exception
+    assert at.title[0].value == "视图对"
+    assert f"{PAIRED} 个正样本对" in texts(at)
+
+
+PLAIN = """
+import sys
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_file("pages/shell.py", default_timeout=60)
+at.query_params["run"] = "plain"
+at.run()
+at.switch_page("pairs.py").run()
+assert not at.exception
+assert len(at.get("plotly_chart")) == 2
+assert "torch" not in sys.modules
+"""
+
+
+def test_histograms_of_stored_pairs_need_no_torch(root):
+    environment = os.environ | {"SIMCLR_RUNS": str(root)}
+    subprocess.run([sys.executable, "-c", PLAIN], check=True, cwd=state.ROOT, env=environment, timeout=120)
