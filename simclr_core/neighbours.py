@@ -10,6 +10,7 @@ columns leaves a few hundred candidates a row. The survivors are measured again 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -271,6 +272,42 @@ def nearest_to(
 def k_occurrence(graph: NeighbourGraph, n: int, k: int | None = None) -> Int[np.ndarray, " n"]:
     """How often each of n rows is among the k nearest of another (all of the graph's k by default); the mean is k."""
     return np.bincount(graph.index[:, :k].ravel(), minlength=n)
+
+
+def rows_that_chose(graph: NeighbourGraph, row: int, k: int) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """The rows that have `row` among their k nearest, and their distances to it, nearest first."""
+    chooser, place = np.nonzero(graph.index[:, :k] == row)
+    distance = graph.distance[chooser, place]
+    order = np.lexsort((chooser, distance))
+    return chooser[order], distance[order]
+
+
+class NearPairs(NamedTuple):
+    """Pairs of rows i < j of which at least one has the other among its neighbours, nearest pair first.
+
+    Attributes:
+        reach: every pair nearer than this is among them; infinite where the graph holds all pairs.
+    """
+
+    i: Int[np.ndarray, " m"]
+    j: Int[np.ndarray, " m"]
+    distance: Float[np.ndarray, " m"]
+    reach: float
+
+
+def near_pairs(graph: NeighbourGraph) -> NearPairs:
+    """The nearest pairs of different rows that a graph knows, and up to where it knows them all.
+
+    A pair is missing only where both rows have k others at least as near: so none is missing below the second
+    smallest of the rows' last distances.
+    """
+    n, k = graph.index.shape
+    one, other = np.repeat(np.arange(n), k), graph.index.ravel()
+    pair, first = np.unique(np.minimum(one, other) * n + np.maximum(one, other), return_index=True)
+    distance = graph.distance.ravel()[first]
+    order = np.lexsort((pair, distance))
+    reach = np.inf if k >= n - 1 else float(np.partition(graph.distance[:, -1], 1)[1])
+    return NearPairs(*np.divmod(pair[order], n), distance[order], reach)
 
 
 METRICS: dict[str, Choice[Callable[[np.ndarray], np.ndarray]]] = {

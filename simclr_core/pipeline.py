@@ -15,7 +15,7 @@ from simclr_core.checkpoints import UNTRAINED, Encoder, load_encoder
 from simclr_core.config import RunConfig
 from simclr_core.encode import encode, encode_pairs
 from simclr_core.maps import make_map
-from simclr_core.pixels import pixel_table
+from simclr_core.pixels import REFERENCE_ROWS, pixel_table
 from simclr_core.probes import knn_accuracy
 from simclr_core.progress import Progress, silent
 from simclr_core.records import CollapseReport, EmbeddingTable, ImageSet, PairTable, Split
@@ -25,7 +25,6 @@ from simclr_core.tables import save_embeddings, save_map, save_pairs
 from simclr_core.verdict import diagnose, measure, report_to_json
 
 LOOKED_AT = 10_000  # held-out pictures that the pages show; more are sampled and the report says so
-REFERENCE_ROWS = 4_000  # pictures behind the raw-pixel reference, whose width makes it slow
 BANK = 20_000  # training pictures that vote in the kNN accuracy
 PAIRS = 512
 

@@ -121,6 +121,7 @@ def histogram(
 ) -> go.Figure:
     """Shares of several samples over common bins, told apart by colour and pattern."""
     edges = bin_edges(series, bins, limits)
+    pattern = {"size": 5, "solidity": 0.5}  # thinner strokes are lost on the dark page
     figure = blank(x_title, y_title, height=height)
     for i, (name, values) in enumerate(series.items()):
         count, _ = np.histogram(values, edges)
@@ -129,8 +130,8 @@ def histogram(
             y=count / max(count.sum(), 1),
             width=np.diff(edges),
             name=name,
-            opacity=0.7,
-            marker={"color": PALETTE[i % 4], "line": {"width": 0}, "pattern": {"shape": PATTERNS[i % 4], "size": 5}},
+            opacity=0.8,
+            marker={"color": PALETTE[i % 4], "line": {"width": 0}, "pattern": pattern | {"shape": PATTERNS[i % 4]}},
         )
     for reference in references:
         add_mark(figure, reference)

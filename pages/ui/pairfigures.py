@@ -12,7 +12,8 @@ from pages.ui import figures
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-WIDTH = 330  # pixels that the cells of a matrix have beside each other in half a page
+HALF, WHOLE = 235, 330  # pixels that all cells of a line share: half a wide page, or a narrow page
+BESIDE = 9  # lines of a matrix whose numbers can still be read in half a page
 
 
 def cell_texts(values: np.ndarray) -> list[list[str]]:
@@ -27,12 +28,14 @@ def _short(value: float, digits: int, diagonal: bool) -> str:
     return "0" if diagonal else text[1:] if text.startswith("0.") else text
 
 
-def distance_matrix(values: np.ndarray, names: Sequence[str], top: float, height: int = 400) -> go.Figure:
+def distance_matrix(values: np.ndarray, names: Sequence[str], top: float) -> go.Figure:
     """Distances between views, each cell with its number; `top` is the distance that gets the last colour."""
+    width = HALF if len(names) <= BESIDE else WHOLE
+    height = max(360, 24 * len(names) + 80)
     figure = figures.heat(values, rows=names, columns=names, limits=(0.0, max(top, 1e-9)), height=height)
     texts = cell_texts(values)
     longest = max(len(text) for row in texts for text in row)
-    size = min(13.0, WIDTH / len(names) / (0.58 * longest))
+    size = min(13.0, width / len(names) / (0.58 * longest))
     figure.update_traces(text=texts, texttemplate="%{text}", textfont={"size": size}, showscale=False)
     figure.update_layout(margin={"l": 4, "r": 4, "t": 8, "b": 8})
     figure.update_xaxes(tickangle=0, tickfont={"size": 11})

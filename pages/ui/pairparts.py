@@ -88,7 +88,8 @@ def separation(found: PairDistances | None, which: twins.Which, limits: tuple[fl
     figure = figures.histogram(
         series, x_title=t("pairs.cosine"), y_title=t("pairs.share"), limits=limits, bins=50, height=290
     )
-    rows = figures.histogram_rows(series, limits=limits, bins=50)
+    edges_and_shares = figures.histogram_rows(series, limits=limits, bins=50)
+    rows = {t(f"pairs.{k}") if k in ("from", "to") else k: v for k, v in edges_and_shares.items()}
     name = t(f"pairs.{which}")
     widgets.figure_with_table(
         figure, rows, f"pairs.hist.{which}", caption=t("pairs.hist_how"), alt=told(name, found)
@@ -132,12 +133,12 @@ def one_picture(run: RunDir, space: Space) -> None:
     except SimclrError as error:  # told here, so that the rest of the page stays
         st.error(str(error), icon=":material/error:")
         return
-    names = [t("pairs.original"), *map(str, range(1, count + 1))]
+    names = [t("pairs.original_short"), *map(str, range(1, count + 1))]
     show_views(run, index, drawn["encoder"].pixels)
     st.caption(
         t("pairs.matrix_how") + " " + t("pairs.colours_to_apart" if state.has_pairs(run) else "pairs.colours_own")
     )
-    grid = st.grid(2, min_column_width=360, gap="medium")
+    grid = st.grid(2 if len(names) <= pairfigures.BESIDE else 1, min_column_width=360, gap="medium")
     matrices = {which: view_distance_matrix(getattr(views, space)) for which, views in drawn.items()}
     apart = {which: mean_apart(run, which, space) for which in drawn}
     for which in matrices:

@@ -243,7 +243,7 @@ def test_a_broken_encoder_is_told_and_the_rest_stays(open_pairs, root):
 def test_chinese(open_pairs):
     at = open_pairs(lang="zh")
     assert not at.exception
-    assert at.title[0].value == "视图对"
+    assert at.title[0].value == "正样本对：视图之间的距离"
     assert f"{PAIRED} 个正样本对" in texts(at)
 
 
