@@ -63,8 +63,12 @@ def references(images: ImageSet, untrained: EmbeddingTable, pairs: PairTable) ->
 
 def write_embeddings(
     run: RunDir, encoder: Encoder, untrained: Encoder, images: ImageSet, progress: Progress = silent
-) -> tuple[EmbeddingTable, CollapseReport]:
-    """Fill `embeddings/` and `maps/` of a run from its encoder and the same network before training."""
+) -> tuple[dict[str, EmbeddingTable], CollapseReport]:
+    """Fill `embeddings/` and `maps/` of a run from its encoder and the same network before training.
+
+    Returns:
+        The tables by name ("encoder", "untrained"), and the diagnosis of the first.
+    """
     folder = run.path / "embeddings"
     augment = encoder.config.augment
     some = sample(images, PAIRS)
@@ -87,7 +91,7 @@ def write_embeddings(
     table = tables["encoder"]
     first = make_map(table.space("h"), "pca", 2, index=table.index, label=table.label, space="h")
     save_map(first, run.path / "maps" / "pca-h-2d" / "map.parquet")
-    return table, report
+    return tables, report
 
 
 def finish_run(run: RunDir, train_images: ImageSet, progress: Progress = silent) -> dict[str, Any]:
@@ -95,11 +99,11 @@ def finish_run(run: RunDir, train_images: ImageSet, progress: Progress = silent)
     encoder = load_encoder(run.path)
     untrained = load_encoder(f"{UNTRAINED}{run.path}")
     held_out = sample(load_for(run.config, "test"), LOOKED_AT)
-    table, report = write_embeddings(run, encoder, untrained, held_out, progress)
+    tables, report = write_embeddings(run, encoder, untrained, held_out, progress)
     progress(0.95, "measuring kNN accuracy")
     return {
-        "knn_accuracy": held_out_accuracy(encoder, train_images, table),
-        "knn_accuracy_untrained": held_out_accuracy(untrained, train_images, encode(untrained, held_out)),
+        "knn_accuracy": held_out_accuracy(encoder, train_images, tables["encoder"]),
+        "knn_accuracy_untrained": held_out_accuracy(untrained, train_images, tables["untrained"]),
         "verdict": report.verdict,
-        "n_test": len(table),
+        "n_test": len(held_out),
     }
