@@ -130,7 +130,7 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
             "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop} 倍。",
             k=cliff,
             m=limit,
-            drop=f"{drop:,.0f}" if drop < 1e6 else "1,000,000+",
+            drop=f"{drop:,.0f}" if drop < 1e6 else ">1,000,000",
         )
         return Judgement("fail", cliff / limit, "live_share", used, text)
     # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
