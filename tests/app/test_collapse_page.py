@@ -134,6 +134,15 @@ def test_an_illness_is_named_with_its_reason_and_remedy(open_page, tmp_path, clo
     assert {"en": "failed", "zh": "不合格"}[lang] in texts(at)
 
 
+def test_a_warning_alone_leaves_the_verdict_healthy_and_says_what_to_try(open_page, tmp_path, rng):
+    alone(tmp_path, 1.6 * np.eye(1, 32) + rng.standard_normal((400, 32)) / np.sqrt(32), space="z")
+    at = open_page("collapse", run="alone", root=tmp_path)
+    assert not at.exception
+    assert "Healthy, with warnings" in words(at)
+    assert "Worth a look" in texts(at)
+    assert DIAGNOSES["cone"].help.en in texts(at)
+
+
 def test_all_rows_equal_is_told_instead_of_drawn(open_page, tmp_path):
     alone(tmp_path, np.ones((50, 8)))
     at = open_page("collapse", run="alone", root=tmp_path)
@@ -220,6 +229,13 @@ def test_copies_are_counted_and_told_from_pictures_that_only_look_alike(open_pag
     assert f"cosine of 0.999 or more: {int((found.distance <= 0.001).sum())}." in texts(at)
     assert "cosine 1" in texts(at)
     assert "pixels differ" in texts(at)
+    first = html(at)
+    pages = -(-int((found.distance <= 0.001).sum()) // lookalikes.PAIRS)
+    assert pages > 1
+    at.session_state[f"collapse.page.h.{pages}"] = pages
+    at.run()
+    assert not at.exception
+    assert html(at) != first
 
 
 def test_pixels_are_compared_exactly(rng):
