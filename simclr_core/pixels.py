@@ -7,7 +7,7 @@ import numpy as np
 from simclr_core.records import EmbeddingTable, ImageSet
 
 PIXELS = "pixels"
-REFERENCE_ROWS = 4_000  # pictures behind the raw-pixel reference of a run, whose width makes it slow
+REFERENCE_ROWS = 2_000  # pictures behind the raw-pixel reference of a run, whose width makes it slow
 
 
 def pixel_table(images: ImageSet) -> EmbeddingTable:
