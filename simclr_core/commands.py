@@ -161,15 +161,14 @@ def _finishing(run: RunDir) -> Progress:
 
 def _train_result(run: RunDir, training: Any, result: dict[str, Any]) -> dict[str, Any]:
     row = training.last_row
-    ceiling, floor = training.objective.bounds(training.config.train.batch_size)
     return {
         "run": str(run.path),
         "steps": training.step,
         "seconds": training.seconds,
         "images_per_second": training.step * training.config.train.batch_size / max(training.seconds, 1e-9),
         "loss": row.get("loss"),
-        "loss_ceiling": ceiling,
-        "loss_floor": floor,
+        "loss_ceiling": training.loss_at("ceiling"),
+        "loss_floor": training.loss_at("floor"),
         "knn_accuracy": None,
         "threads": training.governor.threads,
         "device": str(training.device),

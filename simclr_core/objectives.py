@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from simclr_core.config import TrainConfig
 from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.kernels.ntxent import NtXent
-from simclr_core.registry import Choice, Label, Params, number
-from simclr_core.similarity import loss_ceiling, loss_floor
+from simclr_core.registry import Choice, Label, Params, make_params, number, pick
+from simclr_core.similarity import loss_ceiling, loss_floor, loss_uniform_sphere
 
 DENSE_MAX_ROWS = 4096  # above this many views tiles are both faster and smaller (benchmarks/results/loss.json)
 
@@ -128,15 +129,34 @@ class TileParams(Params):
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-Bounds = tuple[float | None, float | None]
+CEILING, FLOOR = "ceiling", "floor"  # the two lines that the diagnosis of a run reads
+
+
+class ReferenceLine(NamedTuple):
+    """A value of the loss that means something: `id` for programs, `label` for people."""
+
+    id: str
+    value: float
+    label: Label
+
+
+Lines = Callable[[int, int], tuple[ReferenceLine, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """An objective made for one run: the loss of a batch, and its ceiling and floor for a batch of n images."""
+    """An objective made for one run: the loss of a batch, and what its values are read against.
+
+    `lines(n, dim)` gives the lines of a batch of n images whose z has dim columns; empty where nothing is known. Lines
+    called "ceiling" and "floor" are also written into every report, and a diagnosis judges by them.
+    """
 
     loss: Loss
-    bounds: Callable[[int], Bounds]
+    lines: Lines = lambda n, dim: ()
+
+    def value_at(self, line: str, n: int, dim: int) -> float | None:
+        """The value of one line; None where the objective has no such line."""
+        return next((found.value for found in self.lines(n, dim) if found.id == line), None)
 
 
 def _nt_xent_objective(temperature: float, params: TileParams) -> Objective:
@@ -145,14 +165,21 @@ def _nt_xent_objective(temperature: float, params: TileParams) -> Objective:
             return nt_xent_auto(z_a, z_b, temperature=temperature)
         return nt_xent_tiled(z_a, z_b, temperature=temperature, tile=params.tile)
 
-    return Objective(loss=loss, bounds=lambda n: (loss_ceiling(n), loss_floor(n, temperature)))
+    def lines(n: int, dim: int) -> tuple[ReferenceLine, ...]:
+        m = 2 * n - 1
+        even = Label(f"even on the sphere, d = {dim}", f"球面均匀分布，d = {dim}")
+        return (
+            ReferenceLine(CEILING, loss_ceiling(n), Label(f"all equal: ln {m}", f"全部相同：ln {m}")),
+            ReferenceLine("uniform", loss_uniform_sphere(n, dim, temperature), even),
+            ReferenceLine(FLOOR, loss_floor(n, temperature), Label("least possible", "理论最小值")),
+        )
+
+    return Objective(loss=loss, lines=lines)
 
 
 def _unbounded(function: Callable[..., Tensor]) -> Callable[[float, Any], Objective]:
     def build(temperature: float, params: Any) -> Objective:
-        return Objective(
-            loss=lambda z_a, z_b: function(z_a, z_b, temperature=temperature), bounds=lambda n: (None, None)
-        )
+        return Objective(loss=lambda z_a, z_b: function(z_a, z_b, temperature=temperature))
 
     return build
 
@@ -175,3 +202,13 @@ OBJECTIVES: dict[str, Choice[Callable[[float, Any], Objective]]] = {
         source="Wang & Isola 2020, the alignment term alone",
     ),
 }
+
+
+def make_objective(config: TrainConfig) -> Objective:
+    """The objective that a run's settings name, with its temperature and parameters.
+
+    Raises:
+        ConfigError: an unknown objective or parameter.
+    """
+    entry = pick(OBJECTIVES, config.objective, "objective")
+    return entry.run(config.temperature, make_params(entry.params, config.objective_params))

@@ -24,10 +24,9 @@ from simclr_core.config import RunConfig, run_id, to_dict
 from simclr_core.device import ThreadGovernor, choose_device, choose_precision
 from simclr_core.errors import ConfigError, DataError, RunError, sentence
 from simclr_core.model import SimClr, build_model
-from simclr_core.objectives import OBJECTIVES, unit_rows
+from simclr_core.objectives import CEILING, FLOOR, make_objective, unit_rows
 from simclr_core.optimizers import make_optimizer
 from simclr_core.records import ImageSet, TrainStep
-from simclr_core.registry import make_params, pick
 from simclr_core.store import RunDir, read_json, require_space
 
 FORMAT = "simclr-explorer"
@@ -103,8 +102,7 @@ class Training:
         train = self.config.train
         self.device = choose_device(train.device)
         self.precision = choose_precision(train.precision, self.device)
-        entry = pick(OBJECTIVES, train.objective, "objective")
-        self.objective = entry.run(train.temperature, make_params(entry.params, train.objective_params))
+        self.objective = make_objective(train)
         self.governor = ThreadGovernor(train.threads, threads_before)
         self.model = build_model(self.config.model, train.seed).to(self.device)
         self.optimizer = make_optimizer(self.model, train)
@@ -122,7 +120,12 @@ class Training:
         size = sum(t.nbytes for t in self.model.state_dict().values())
         require_space(run.path, 4 * 3 * size)  # weights and two moments, two kept and one being written
         if not run.exists:
-            run.write_config(self.config, run_id=identity, data_digest=self.images.digest, images=len(self.images))
+            lines = [
+                {"id": line.id, "value": line.value, "en": line.label.en, "zh": line.label.zh}
+                for line in self.objective.lines(self.config.train.batch_size, self.config.model.proj_dim)
+            ]
+            about = {"data_digest": self.images.digest, "images": len(self.images), "reference_lines": lines}
+            run.write_config(self.config, run_id=identity, **about)
         if resume:
             self._restore(run)
         run.ask("run")
@@ -209,15 +212,18 @@ class Training:
             "first by 3, or set train.clip_norm=1"
         )
 
+    def loss_at(self, line: str) -> float | None:
+        """The loss at one of the objective's reference lines; None where it has no such line."""
+        return self.objective.value_at(line, self.config.train.batch_size, self.config.model.proj_dim)
+
     def _report(self, loss: float, norm: Tensor, z_a: Tensor, z_b: Tensor, rate: float) -> TrainStep:
-        ceiling, floor = self.objective.bounds(self.config.train.batch_size)
         return TrainStep(
             step=self.step,
             steps=self.steps,
             epoch=self.step / self.steps_per_epoch,
             loss=loss,
-            loss_ceiling=ceiling,
-            loss_floor=floor,
+            loss_ceiling=self.loss_at(CEILING),
+            loss_floor=self.loss_at(FLOOR),
             **batch_statistics(z_a, z_b),
             lr=self.optimizer.lr,
             grad_norm=norm.item(),

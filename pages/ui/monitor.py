@@ -12,10 +12,9 @@ import streamlit as st
 from pages.ui import figures, jobs, state
 from pages.ui.figures import Reference
 from pages.ui.frame import error_frame
-from pages.ui.text import t
+from pages.ui.text import label, t
 from pages.ui.widgets import figure_with_table
-from simclr_core.config import RunConfig
-from simclr_core.similarity import loss_uniform_sphere
+from simclr_core.registry import Label
 from simclr_core.store import ACTIVE, RunDir, read_json
 
 BADGE = {
@@ -172,6 +171,7 @@ def numbers(row: Mapping[str, Any]) -> None:
         grid.metric(t(f"train.metric.{name}"), form.format(row[name]), help=t(f"train.metric.{name}_help"))
 
 
+STROKES = ("dash", "dashdot", "dot")
 NUMBERS = {
     "loss": "{:.3f}",
     "contrastive_accuracy": "{:.1%}",
@@ -182,24 +182,21 @@ NUMBERS = {
 }
 
 
-def references(config: RunConfig, row: Mapping[str, Any]) -> list[Reference]:
-    """The scale of the loss: total collapse, perfect positives among evenly spread negatives, the least possible."""
-    train = config.train
+def references(run: RunDir) -> list[Reference]:
+    """The lines that the run's objective is read against, highest first; the trainer wrote them into the run."""
+    lines = [line for line in run.info.get("reference_lines", []) if math.isfinite(line["value"])]
+    lines.sort(key=lambda line: -line["value"])
     found = []
-    if row.get("loss_ceiling") is not None:
-        found.append(Reference(row["loss_ceiling"], t("train.ceiling", n=2 * train.batch_size - 1), "dash"))
-    if train.objective == "nt_xent":
-        uniform = loss_uniform_sphere(train.batch_size, config.model.proj_dim, train.temperature)
-        found.append(Reference(uniform, t("train.uniform", d=config.model.proj_dim), "dashdot"))
-    if row.get("loss_floor") is not None:
-        found.append(Reference(row["loss_floor"], t("train.floor"), "dot", "bottom"))
-    return [r for r in found if math.isfinite(r.value)]
+    for i, line in enumerate(lines):
+        side = "bottom" if 0 < i == len(lines) - 1 else "top"  # so that the lowest two names do not meet
+        found.append(Reference(line["value"], label(Label(line["en"], line["zh"])), STROKES[i % len(STROKES)], side))
+    return found
 
 
 def charts(run: RunDir, rows: Sequence[Mapping[str, Any]]) -> None:
     """Loss on its scale, accuracy, cosines and spread over the steps."""
     column = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in ("step", *NUMBERS)}
-    lines = references(run.config, rows[-1]) if run.exists else []
+    lines = references(run) if run.exists else []
     grid = st.grid(2, min_column_width=340, gap="medium")
     for name, series in CHARTS.items():
         shown = {t(f"train.metric.{s}"): column[s] for s in series}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +178,10 @@ def train_part(n_images: int) -> TrainConfig:
     low, high = AUTO_EPOCHS
     epochs = min(max(round(AUTO_IMAGES_SEEN / max(n_images, 1)), low), high)
     main = record(TrainConfig, "train.train", only=MAIN, suggest={"epochs": epochs}, columns=3)
+    own = asdict(record(OBJECTIVES[objective].params, f"train.objective.{objective}", columns=3))
     with st.expander(t("train.more"), icon=":material/tune:"):
         suggest = SUGGEST | {"lr": auto_lr(TrainConfig().optimizer, main.batch_size), "threads": jobs.threads_to_use()}
-        chosen = {name: getattr(main, name) for name in MAIN} | {"objective": objective}
+        chosen = {name: getattr(main, name) for name in MAIN} | {"objective": objective, "objective_params": own}
         return record(TrainConfig, "train.train", only=MORE, suggest=suggest, fixed=chosen, columns=3)
 
 

@@ -87,7 +87,8 @@ def build_run(path: Path, *, embeddings: bool = True, state: str = "done", **sta
     """A run directory as a trainer leaves it: config, status, metrics, embeddings, a map."""
     run = RunDir(path)
     config = RunConfig(images="digits").resolved(N)
-    run.write_config(config, run_id="0123456789ab", data_digest="00", n_images=N)
+    lines = [{"id": i, "value": v, "en": i, "zh": i} for i, v in (("ceiling", 6.236), ("uniform", 3.1), ("floor", 0.7))]
+    run.write_config(config, run_id="0123456789ab", data_digest="00", n_images=N, reference_lines=lines)
     for step in range(10, 60, 10):
         run.append_metrics(metrics_row(step, 50))
     (run.path / "lock").touch()

@@ -54,6 +54,7 @@ def run(pictures, tmp_path_factory) -> Path:
     assert result.keys() >= TRAIN_KEYS
     assert result["steps"] == 6
     assert result["loss_ceiling"] == pytest.approx(np.log(63))
+    assert [line["id"] for line in RunDir(out).info["reference_lines"]] == ["ceiling", "uniform", "floor"]
     assert 0 <= result["knn_accuracy"] <= 1
     return out
 

@@ -7,8 +7,18 @@ import torch
 from lightly.loss import NTXentLoss
 from pytorch_metric_learning.losses import NTXentLoss as MetricLearning
 
+from simclr_core.config import TrainConfig
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.objectives import OBJECTIVES, _checked, alignment_only, decoupled, nt_xent, nt_xent_auto, nt_xent_tiled
+from simclr_core.objectives import (
+    OBJECTIVES,
+    _checked,
+    alignment_only,
+    decoupled,
+    make_objective,
+    nt_xent,
+    nt_xent_auto,
+    nt_xent_tiled,
+)
 from simclr_core.registry import make_params
 
 FORMS = {
@@ -165,14 +175,24 @@ class TestContract:
         a, b = views(6, 4)
         assert objective.loss(a, b) == objective.loss(a, b)
 
-    def test_bounds_hold_or_are_absent(self, name):
-        entry = OBJECTIVES[name]
-        objective = entry.run(0.2, make_params(entry.params, {}))
-        ceiling, floor = objective.bounds(6)
-        if ceiling is not None and floor is not None:
+    def test_reference_lines_are_named_finite_and_hold(self, name):
+        objective = make_objective(TrainConfig(objective=name))
+        lines = objective.lines(6, 4)
+        assert len({line.id for line in lines}) == len(lines)
+        assert all(math.isfinite(line.value) and line.label.en and line.label.zh for line in lines)
+        ceiling, floor = (objective.value_at(line, 6, 4) for line in ("ceiling", "floor"))
+        if ceiling is not None:
             assert objective.loss(torch.ones(6, 4), torch.ones(6, 4)).item() == pytest.approx(ceiling, rel=1e-6)
+        if floor is not None:
             assert floor <= objective.loss(torch.eye(6), torch.eye(6)).item()
 
     def test_label_and_source(self, name):
         assert all(OBJECTIVES[name].label)
         assert OBJECTIVES[name].source
+
+
+def test_nt_xent_is_read_against_three_lines_and_the_others_against_none():
+    found = {
+        name: [line.id for line in make_objective(TrainConfig(objective=name)).lines(8, 16)] for name in OBJECTIVES
+    }
+    assert found == {"nt_xent": ["ceiling", "uniform", "floor"], "dcl": [], "alignment": []}
