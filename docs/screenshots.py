@@ -23,14 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-PAGES = {
-    "home": "",
-    "train": "train",
-    "map": "map",
-    "pairs": "pairs",
-    "collapse": "collapse",
-    "temperature": "temperature",
-}
+PAGES = sorted({p.stem for p in (ROOT / "pages").glob("*.py")} - {"__init__", "shell"})
 README = {"map": "light", "collapse": "light", "pairs": "light", "temperature": "dark", "train": "light"}
 
 
@@ -75,14 +68,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("--all", action="store_true")
-    parser.add_argument("--pages", nargs="+", default=list(PAGES))
+    parser.add_argument("--pages", nargs="+", default=PAGES)
     parser.add_argument("--runs", help="folder of runs to show; the bundled run alone by default")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as empty, app(args.runs or empty) as url, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--enable-unsafe-swiftshader"])
         for name in args.pages:
-            address = f"{url}/{PAGES[name]}"
+            address = f"{url}/{'' if name == 'home' else name}"
             if not args.all:
                 if name in README:
                     photograph(

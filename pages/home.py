@@ -20,9 +20,9 @@ if run is not None:
         overview.verdict(state.report(run))
         overview.facts(run)
         with st.container(horizontal=True):
-            st.page_link("map.py", label=t("shell.map"), icon=":material/scatter_plot:")
-            st.page_link("pairs.py", label=t("shell.pairs"), icon=":material/compare:")
-            st.page_link("collapse.py", label=t("shell.collapse"), icon=":material/compress:")
+            st.page_link("map.py", icon=":material/scatter_plot:")
+            st.page_link("pairs.py", icon=":material/compare:")
+            st.page_link("collapse.py", icon=":material/compress:")
     pictures = st.container()
 
 st.header(t("home.ways" if run is not None else "home.begin"))

@@ -1,29 +1,64 @@
 """The one list of pages, and what frames them all: navigation, the run and language switches, the error frame."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
 from pages.ui import state
 from pages.ui.frame import error_frame
-from pages.ui.text import LANGUAGE_KEY, LANGUAGES, t
+from pages.ui.text import LANGUAGE_KEY, label, languages, t
+from simclr_core.registry import Label
 
 HERE = Path(__file__).resolve().parent
-PAGES = {  # file and URL path → icon; the first is home
-    "home": ":material/home:",
-    "train": ":material/model_training:",
-    "map": ":material/scatter_plot:",
-    "pairs": ":material/compare:",
-    "collapse": ":material/compress:",
-    "temperature": ":material/device_thermostat:",
-}
 
 
-def page(name: str, icon: str) -> st.Page:
-    home = name == "home"
-    path = HERE / f"{name}.py"
-    title, tip = t(f"shell.{name}"), t(f"shell.{name}_help")
-    return st.Page(path, title=title, icon=icon, url_path="" if home else name, default=home, help=tip)
+class Entry(NamedTuple):
+    """How a page stands in the navigation."""
+
+    icon: str
+    title: Label
+    help: Label
+
+
+PAGES = {  # file and URL path → entry; the first is home
+    "home": Entry(
+        ":material/home:", Label("Home", "首页"),
+        Label("What is loaded, and three ways in.", "当前加载的内容，以及三种开始方式。"),
+    ),
+    "train": Entry(
+        ":material/model_training:", Label("Train", "训练"),
+        Label("Train an encoder on your pictures and watch it learn.", "用自己的图像训练编码器，实时观察学习过程。"),
+    ),
+    "map": Entry(
+        ":material/scatter_plot:", Label("Map", "特征地图"),
+        Label("See the embedding space as a picture with the images in it.", "把嵌入空间画成一张图，图像就在其中。"),
+    ),
+    "pairs": Entry(
+        ":material/compare:", Label("Pairs", "正样本对"),
+        Label("Distances between augmented views of one image.", "同一图像的不同增强视图之间的距离。"),
+    ),
+    "collapse": Entry(
+        ":material/compress:", Label("Collapse", "坍缩诊断"),
+        Label("A verdict on the embedding space, with its evidence.", "对嵌入空间的判断及其依据。"),
+    ),
+    "temperature": Entry(
+        ":material/device_thermostat:", Label("Temperature", "温度系数"),
+        Label("What the temperature does to the softmax and the loss.", "温度系数 τ 如何影响 softmax 与损失。"),
+    ),
+}  # fmt: skip
+
+
+def page(name: str, entry: Entry) -> st.Page:
+    home = name == next(iter(PAGES))
+    return st.Page(
+        HERE / f"{name}.py",
+        title=label(entry.title),
+        icon=entry.icon,
+        url_path="" if home else name,
+        default=home,
+        help=label(entry.help),
+    )
 
 
 def sidebar() -> None:
@@ -37,15 +72,14 @@ def sidebar() -> None:
             placeholder=t("shell.no_run"),
             disabled=not runs,
         )
-        st.segmented_control(
-            t("shell.language"), list(LANGUAGES), key=LANGUAGE_KEY, format_func=LANGUAGES.get, required=True
-        )
+        names = languages()
+        st.segmented_control(t("shell.language"), list(names), key=LANGUAGE_KEY, format_func=names.get, required=True)
 
 
 state.begin()
 st.set_page_config(page_title=t("shell.title"), page_icon=str(HERE / "ui" / "logo.svg"), layout="wide")
 st.logo(HERE / "ui" / "logo.svg", size="large")
-chosen = st.navigation([page(name, icon) for name, icon in PAGES.items()])
+chosen = st.navigation([page(name, entry) for name, entry in PAGES.items()])
 with error_frame():
     sidebar()
     chosen.run()

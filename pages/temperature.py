@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.components.temperature import N_HIGH, Batch, View, batch, read_view, temperature_explorer
 from pages.ui.frame import error_frame
-from pages.ui.text import catalogue, label, language, t
+from pages.ui.text import label, t, tag, texts_under
 from simclr_core.presets import PRESETS
 from simclr_core.similarity import cosine_matrix, interleave, interleaved_partner
 
@@ -65,10 +65,8 @@ def explorer() -> None:
         own = run_batch()
         batches = presets() + ([own] if own else [])
         opened = start(batches)
-        names = [k.removeprefix(PREFIX) for k in catalogue(language()) if k.startswith(PREFIX)]
-        shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in names}
-        tag = "zh-Hans" if language() == "zh" else "en"
-        temperature_explorer(batches, shown, start=opened, lang=tag, key=KEY, on_view=remember)
+        shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
+        temperature_explorer(batches, shown, start=opened, lang=tag(), key=KEY, on_view=remember)
         sizes = {b["id"]: len(b["partner"]) for b in batches}
         share(read_view(sizes, **(st.session_state.get(LAST) or opened)))
         if own is None:

@@ -18,7 +18,7 @@ import streamlit as st
 
 from pages.ui import collapsefigures, overview, state, widgets
 from pages.ui.numbertable import NOTHING, Row, number_table, short
-from pages.ui.text import label, language, t
+from pages.ui.text import label, t, worded
 from simclr_core.cloud import KNOT_ROWS, spectra
 from simclr_core.diagnostics import DIAGNOSTICS
 from simclr_core.evidence import Metrics
@@ -148,7 +148,7 @@ def reasons(found: SpaceReport) -> list[Finding]:
 
 def said(finding: Finding) -> str:
     """A finding's sentence in the session's language."""
-    return finding.sentences.get(language()) or finding.sentence
+    return worded(finding.sentences)
 
 
 def verdict_card(found: SpaceReport, others: Mapping[Space, SpaceReport]) -> None:

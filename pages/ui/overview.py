@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import dataflow, figures, jobs, loading, state, stillmap
-from pages.ui.text import label, language, t
+from pages.ui.text import label, t, worded
 from simclr_core.errors import DataError, SimclrError, sentence
 from simclr_core.store import JobDir, RunDir
 
@@ -27,8 +27,8 @@ def verdict(report: dict[str, Any]) -> None:
     colour, icon = SEVERITY.get(report.get("severity", ""), SEVERITY["warn"])
     st.badge(verdict_name(report), color=colour, icon=f":material/{icon}:")
     for finding in weightiest(report)[:2]:
-        st.markdown(finding.get("sentences", {}).get(language()) or finding.get("sentence", ""))
-    if remedy := (report.get("remedy") or {}).get(language()):
+        st.markdown(worded(finding.get("sentences", {})) or finding.get("sentence", ""))
+    if remedy := worded(report.get("remedy") or {}):
         st.markdown(remedy)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from pages.ui.text import DEFAULT, LANGUAGE_KEY, LANGUAGES, t
+from pages.ui.text import DEFAULT, LANGUAGE_KEY, languages, t
 from simclr_core.errors import DataError, RunError, sentence
 from simclr_core.records import SPLITS, EmbeddingTable, ImageSet, Map, PairTable, Split
 from simclr_core.store import RunDir, list_runs, read_json, read_metrics
@@ -83,7 +83,7 @@ def begin() -> None:
     runs = available_runs()
     if NEXT_RUN in st.session_state:
         st.session_state[RUN_KEY] = st.session_state.pop(NEXT_RUN)
-    follow_url(LANGUAGE_KEY, LANGUAGES, DEFAULT)
+    follow_url(LANGUAGE_KEY, languages(), DEFAULT)
     follow_url(RUN_KEY, runs, DEMO if DEMO in runs else None)
 
 

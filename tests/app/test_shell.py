@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pages.ui import text
+from pages.ui.text import languages
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,12 +25,32 @@ def test_every_page_file_is_listed_and_every_listed_page_is_a_file():
 
 
 @pytest.mark.parametrize("run", ["small", None])
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", languages())
 @pytest.mark.parametrize("name", page_names())
 def test_every_page_opens_with_and_without_a_run(open_page, name, lang, run):
     at = open_page(name, run=run, lang=lang)
     assert not at.exception
     assert at.main.children, "never an empty screen"
+
+
+@pytest.mark.parametrize("name", page_names())
+def test_every_page_opens_in_a_language_that_says_nothing_yet(open_page, tmp_path, monkeypatch, name):
+    for path in text.FOLDER.glob("*.toml"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "eo.toml").write_text('[language]\nname = "Esperanto"\ntag = "eo"\n[labels]\nMap = "Mapo"\n')
+    monkeypatch.setattr(text, "FOLDER", tmp_path)
+    english = open_page(name)
+    at = open_page(name, lang="eo")
+    assert not at.exception
+    assert at.session_state["lang"] == "eo"
+    assert [e.value for e in at.title] == [e.value for e in english.title]
+    assert [e.value for e in at.markdown] == [e.value for e in english.markdown]
+
+
+@pytest.mark.parametrize(("lang", "title"), [("en", "Map"), ("zh", "特征地图")])
+def test_a_link_to_a_page_is_called_as_the_page_is(open_page, lang, title):
+    links = [e.proto.label for e in open_page("home", lang=lang).get("page_link")]
+    assert title in links
 
 
 def test_language_and_run_are_kept_in_the_url(open_page):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui.text import t
+from pages.ui.text import t, tag
 
 HERE = Path(__file__).parent
 PARTS = ("scene.js", "paint.js", "view.js", "pointcloud.js")  # one module: a component cannot import its neighbours
@@ -134,6 +134,7 @@ def pointcloud(data: CloudData, key: str) -> None:
             "links": {"from": row, "to": [int(i) for i in near]},
             "height": data.height,
             "start": start,
+            "lang": tag(),
             "text": {name: t(f"pointcloud.{name}") for name in TEXTS},
         },
         on_selection_change=lambda: None,

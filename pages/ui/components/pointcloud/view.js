@@ -26,6 +26,7 @@ class CloudView {
     this.data = data;
     this.readTheme();
     this.root.style.setProperty("--cloud-height", data.height + "px");
+    this.root.lang = data.lang;
     this.writeTexts(data.text);
     try {
       await this.follow(data);

@@ -101,7 +101,7 @@ def temperature_explorer(
         batches: what can be chosen, the first being the default.
         texts: the strings of the page's catalogue that the component shows.
         start: where a freshly mounted explorer stands. Later changes are the browser's own; pass the same value again.
-        lang: language tag of the texts, "en" or "zh-Hans".
+        lang: language tag of the texts, such as "zh-Hans".
         key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
         on_view: called after a hand was lifted from a control, a quarter of a second later.
     """
