@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -71,9 +72,7 @@ def draw_form(run: RunDir, table: EmbeddingTable, busy: bool) -> None:
 def start(run: RunDir, name: str, method: str, space: str, dims: int, seed: int, params: dict[str, Any]) -> None:
     """Draw a map in its own process; it is saved in the run's `maps` folder."""
     folder = run.path / "maps" / name
-    settings = [
-        f"{k}={'null' if v is None else str(v).lower() if isinstance(v, bool) else v}" for k, v in params.items()
-    ]
+    settings = [f"{k}={json.dumps(v)}" for k, v in params.items()]
     arguments = ["map", str(state.embeddings_path(run)), "--method", method, "--space", space, "--dims", str(dims)]
     arguments += ["--seed", str(seed), "--out", str(folder / "map.parquet"), "--job", str(folder), "--set", *settings]
     try:
@@ -207,13 +206,13 @@ def export_panel(view: View, chosen: Chosen) -> None:
 
 def reading(view: View) -> None:
     """How to read this kind of map, and how it misleads."""
+    method = MAPS.get(view.map.method)
     with st.expander(t("map.reading"), icon=":material/menu_book:"):
-        if view.map.method in MAPS:
-            st.markdown(f"**{label(MAPS[view.map.method].label)}.** {label(MAPS[view.map.method].help)}")
+        if method is not None:
+            st.markdown(f"**{label(method.label)}.** {label(method.help)}")
         st.markdown(t("map.reading_all"))
-        st.caption(
-            t("map.drawn", seconds=f"{view.map.seconds:.1f}", seed=view.map.seed, method=MAPS[view.map.method].source)
-        )
+        source = view.map.method if method is None else method.source
+        st.caption(t("map.drawn", seconds=f"{view.map.seconds:.1f}", seed=view.map.seed, method=source))
 
 
 def body() -> None:

@@ -37,7 +37,8 @@ def up_to_date(run: RunDir, name: str, params: Mapping[str, Any]) -> bool:
     if not path.exists() or path.stat().st_mtime < state.embeddings_path(run).stat().st_mtime:
         return False
     used = state.saved_maps(run)[name].params
-    return all(value is None or used.get(key) == value for key, value in params.items())
+    asked = json.loads(json.dumps(dict(params)))  # as a file tells it: a pair is a list there
+    return all(value is None or used.get(key) == value for key, value in asked.items())
 
 
 def title(m: Map) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -161,8 +162,6 @@ def test_a_map_that_is_there_opens_without_a_job(open_page, tmp_path, monkeypatc
     params = {"normalise": True}
     (run.path / "maps/pca-h").rename(run.path / "maps" / map_id("pca", "h", 2, 0, params))
     monkeypatch.setattr(jobs, "start", lambda *a, **k: pytest.fail("computed again"))
-    from dataclasses import replace
-
     from simclr_core.tables import load_map, save_map
 
     path = run.path / "maps" / map_id("pca", "h", 2, 0, params) / "map.parquet"
@@ -172,6 +171,54 @@ def test_a_map_that_is_there_opens_without_a_job(open_page, tmp_path, monkeypatc
     at.button(key="map.draw").click().run()
     assert not at.exception
     assert at.selectbox(key="map").value == path.parent.name
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 0.25, "cosine", (0.2, 1.0), "a=b c"])
+def test_a_job_reads_each_setting_as_it_was_chosen(open_page, tmp_path, monkeypatch, value):
+    from pages.ui import widgets
+    from simclr_core.config import parse_value
+
+    build_run(tmp_path / "mine")
+    asked = []
+    monkeypatch.setattr(jobs, "start", lambda arguments, path, **_: asked.append(arguments) or JobDir(path))
+
+    @dataclass
+    class Params:
+        setting: object
+
+    monkeypatch.setattr(widgets, "record", lambda *_, **__: Params(value))
+    at = open_page("map", run="mine", root=tmp_path)
+    at.button(key="map.draw").click().run()
+    assert not at.exception
+    name, _, told = asked[0][-1].partition("=")
+    assert (name, parse_value(told)) == ("setting", list(value) if isinstance(value, tuple) else value)
+
+
+def test_a_pair_in_a_maps_parameters_is_known_again(tmp_path):
+    from pages.ui.mapview import up_to_date
+    from simclr_core.tables import load_map, save_map
+
+    run = build_run(tmp_path / "mine")
+    path = run.path / "maps/pca-h/map.parquet"
+    save_map(replace(load_map(path), params={"range": (0.2, 1.0), "auto": 7}), path)
+    assert up_to_date(run, "pca-h", {"range": (0.2, 1.0), "auto": None})
+    assert not up_to_date(run, "pca-h", {"range": (0.2, 0.9), "auto": None})
+
+
+def test_a_saved_map_of_a_method_that_is_no_more_is_shown(open_page, tmp_path):
+    from simclr_core.tables import load_map, save_map
+
+    path = build_run(tmp_path / "mine").path / "maps/pca-h/map.parquet"
+    save_map(replace(load_map(path), method="isomap"), path)
+    at = open_page("map", run="mine", root=tmp_path)
+    assert not at.exception
+    assert "isomap" in texts(at)
+    assert "isomap" in cloud(at)["finding"]
+
+
+def test_the_map_says_which_language_it_speaks(open_page):
+    assert cloud(open_page("map"))["lang"] == "en"
+    assert cloud(open_page("map", lang="zh"))["lang"] == "zh-Hans"
 
 
 def test_a_run_without_maps_offers_to_draw_one(open_page, tmp_path):
@@ -185,8 +232,6 @@ def test_a_run_without_maps_offers_to_draw_one(open_page, tmp_path):
 
 
 def test_embeddings_made_anew_with_other_images_say_so(open_page, tmp_path):
-    from dataclasses import replace
-
     from simclr_core.tables import load_embeddings, save_embeddings
 
     run = build_run(tmp_path / "mine")
@@ -199,8 +244,6 @@ def test_embeddings_made_anew_with_other_images_say_so(open_page, tmp_path):
 
 
 def test_pictures_that_cannot_be_read_are_told_and_the_map_stays(open_page, tmp_path):
-    from dataclasses import replace
-
     run = build_run(tmp_path / "mine")
     run.write_config(replace(run.config, images=f"folder:{tmp_path}/gone"))
     at = open_page("map", run="mine", root=tmp_path)
@@ -210,8 +253,6 @@ def test_pictures_that_cannot_be_read_are_told_and_the_map_stays(open_page, tmp_
 
 
 def test_names_from_files_are_escaped(open_page, tmp_path):
-    from dataclasses import replace
-
     from simclr_core.tables import load_embeddings, save_embeddings
 
     run = build_run(tmp_path / "mine")
@@ -225,8 +266,6 @@ def test_names_from_files_are_escaped(open_page, tmp_path):
 
 
 def test_a_collapsed_encoder_is_told_before_its_pretty_map(open_page, tmp_path):
-    from dataclasses import replace
-
     from simclr_core.tables import load_embeddings, save_embeddings
 
     run = build_run(tmp_path / "mine")
