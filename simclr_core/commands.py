@@ -8,15 +8,17 @@ import sys
 import time
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from simclr_core.config import RunConfig, from_dict, with_overrides
+from simclr_core.config import RunConfig, from_dict, parse_value, with_overrides
 from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
 from simclr_core.progress import Progress, Stopped
+from simclr_core.registry import Params, make_params, pick
 from simclr_core.store import JobDir, RunDir, read_json
 
 STATUS_SECONDS = 0.25  # how often a job tells its progress at most
@@ -260,16 +262,23 @@ def _stored_references(run: RunDir | None) -> dict[str, Any]:
     return read_json(run.path / "embeddings" / "report.json").get("references", {}) if run else {}
 
 
+def _settings(kind: type[Params], items: Sequence[str]) -> dict[str, Any]:
+    """One entry's parameters, changed by `--set name=value …`."""
+    for item in items:
+        if "=" not in item:
+            raise ConfigError(sentence("--set", "of the form name=value", item, "write for example metric=cosine"))
+    named = (item.partition("=") for item in items)
+    return asdict(make_params(kind, {name: parse_value(value) for name, _, value in named}))
+
+
 def map_(args: Namespace) -> dict[str, Any]:
     """Draw a map of an embedding table."""
-    from simclr_core.config import parse_value
-    from simclr_core.maps import make_map
+    from simclr_core.maps import MAPS, make_map
     from simclr_core.tables import load_embeddings, save_map
 
     with job_of(args) as progress:
         table = load_embeddings(args.embeddings)
         space = args.space or table.spaces[0]
-        settings = {k: parse_value(v) for k, _, v in (item.partition("=") for item in args.set)}
         m = make_map(
             table.space(space),
             args.method,
@@ -279,7 +288,7 @@ def map_(args: Namespace) -> dict[str, Any]:
             label=table.label,
             space=space,
             progress=progress,
-            **settings,
+            **_settings(pick(MAPS, args.method, "method").params, args.set),
         )
         save_map(m, args.out)
     return {
@@ -294,34 +303,21 @@ def map_(args: Namespace) -> dict[str, Any]:
     }
 
 
-TRAINED_ON_LABELS = ("finetune", "supervised")
-
-
 def probe(args: Namespace) -> dict[str, Any]:
     """Measure how well labels can be read off frozen embeddings, or off a network trained on the labels."""
-    from dataclasses import asdict
-
-    from simclr_core.probes import run_probe
+    from simclr_core.probes import PROBES, fine_tune, needs, run_probe
 
     with job_of(args) as progress:
-        if args.method in TRAINED_ON_LABELS:
-            return asdict(_trained_on_labels(args, progress))
-        train_table, test_table = (_table(args, split, progress) for split in ("train", "test"))
-        result = run_probe(train_table, test_table, args.method, share=args.labels, seed=args.seed, space=args.space)
-    return asdict(result)
+        params = _settings(pick(PROBES, args.method, "method").params, args.set)
+        how = {"share": args.labels, "seed": args.seed, "method": args.method} | params
+        if needs(args.method) == "embeddings":
+            tables = [_table(args, split, progress) for split in ("train", "test")]
+            return asdict(run_probe(*tables, space=args.space, **how))
+        from simclr_core.checkpoints import load_encoder
 
-
-def _trained_on_labels(args: Namespace, progress: Progress) -> Any:
-    """Fine-tune the encoder, or train the same network from scratch where `supervised` is asked for."""
-    from simclr_core.checkpoints import UNTRAINED, load_encoder
-    from simclr_core.probes import fine_tune
-
-    scratch = args.method == "supervised" and not args.encoder.startswith(UNTRAINED)
-    encoder = load_encoder(UNTRAINED + args.encoder if scratch else args.encoder)
-    train_images, test_images = (_images(args, encoder.image_size, split) for split in ("train", "test"))
-    return fine_tune(
-        encoder, train_images, test_images, share=args.labels, seed=args.seed, method=args.method, progress=progress
-    )
+        encoder = load_encoder(args.encoder)
+        pictures = [_images(args, encoder.image_size, split) for split in ("train", "test")]
+        return asdict(fine_tune(encoder, *pictures, progress=progress, **how))
 
 
 def inspect(args: Namespace) -> dict[str, Any]:

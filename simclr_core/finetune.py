@@ -13,13 +13,12 @@ from simclr_core.augment import augment_views
 from simclr_core.checkpoints import Encoder
 from simclr_core.config import AugmentConfig
 from simclr_core.device import choose_device
-from simclr_core.model import SimClr
+from simclr_core.model import SimClr, build_model
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import ImageSet
 from simclr_core.train import image_tensor, rate_at, stream
 
 BATCH = 128
-STEPS = 600  # the same for every share of the labels, so that few labels are not also fewer steps
 LR = 1e-3
 # Mild: crops and flips keep few pictures from being learnt by heart, and no label is a matter of colour jitter.
 AUGMENT = AugmentConfig(crop_scale=(0.5, 1.0), jitter_p=0, grayscale_p=0)
@@ -38,10 +37,17 @@ class Classifier(nn.Module):
         return self.linear(h)
 
 
-def _fit(net: Classifier, pixels: Tensor, label: Tensor, seed: int, size: int | None, progress: Progress) -> None:
+def untrained(encoder: Encoder) -> Encoder:
+    """The same network with the weights it had before any training."""
+    return replace(encoder, module=build_model(encoder.config.model, encoder.config.train.seed).eval())
+
+
+def _fit(
+    net: Classifier, pixels: Tensor, label: Tensor, *, steps: int, seed: int, size: int | None, progress: Progress
+) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=0.05)
     net.train()
-    for step in range(STEPS):
+    for step in range(steps):
         generator = stream(seed, "views", step, pixels.device)
         rows = torch.randint(len(pixels), (min(BATCH, len(pixels)),), generator=generator, device=pixels.device)
         views = augment_views(pixels[rows], AUGMENT, generator, size=size)
@@ -49,9 +55,9 @@ def _fit(net: Classifier, pixels: Tensor, label: Tensor, seed: int, size: int | 
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         for group in optimizer.param_groups:
-            group["lr"] = LR * rate_at(step, STEPS, warmup=0.1)
+            group["lr"] = LR * rate_at(step, steps, warmup=0.1)
         optimizer.step()
-        if progress((step + 1) / STEPS, "training on labels"):
+        if progress((step + 1) / steps, "training on labels"):
             raise Stopped
 
 
@@ -75,17 +81,19 @@ def fit_and_score(
     test: ImageSet,
     *,
     seed: int = 0,
+    steps: int = 600,
     device: str = "auto",
     progress: Progress = silent,
 ) -> float:
     """Train backbone and a linear layer on labelled pictures; accuracy on the test pictures in [0, 1].
 
     Args:
-        encoder: where the weights start: SimCLR's for fine-tuning, `untrained:RUN` for the supervised comparison.
+        encoder: where the weights start: SimCLR's for fine-tuning, `untrained(encoder)` for the supervised comparison.
         train, test: pictures with labels 0 … C−1.
         seed: of the linear layer, the batches and the views.
+        steps: of AdamW.
 
-    Source: the protocol of Chen et al. 2020, section 4.2 and appendix B.5, shortened to 600 steps of AdamW.
+    Source: the protocol of Chen et al. 2020, section 4.2 and appendix B.5, shortened.
     """
     where = choose_device(device)
     assert train.label is not None
@@ -94,5 +102,6 @@ def fit_and_score(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Classifier(encoder.module, classes).to(where)
-    _fit(net, image_tensor(train, where), torch.from_numpy(train.label).to(where), seed, encoder.image_size, progress)
+    pixels, label = image_tensor(train, where), torch.from_numpy(train.label).to(where)
+    _fit(net, pixels, label, steps=steps, seed=seed, size=encoder.image_size, progress=progress)
     return _accuracy(net, test, where, encoder.image_size)

@@ -1,10 +1,13 @@
-"""How much of the labels can be read off frozen embeddings: neighbours that vote, and a linear classifier."""
+"""`PROBES`: how much of the labels an encoder gives: read off its frozen embeddings, or by training it on them.
+
+Torch and scikit-learn load inside the probes that need them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -52,6 +55,25 @@ class LinearParams(Params):
         0.1, 1e-6, 1e6, Label("C", "C"), Label("inverse of the L2 penalty", "L2 惩罚的倒数"), log=True
     )
     iterations: int = number(300, 1, 100_000, Label("Iterations at most", "最多迭代次数"), integer=True, log=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuneParams(Params):
+    """Training on labels; the same steps for every share of them, so that few labels are not also fewer steps."""
+
+    steps: int = number(600, 1, 1_000_000, Label("Steps", "步数"), integer=True, log=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Choice[Callable[..., float]]):
+    """An entry of `PROBES`.
+
+    Attributes:
+        needs: "embeddings": `run(train_x, train_y, test_x, test_y, **params)`; "pictures": `run(encoder, train, test, *,
+            seed, progress, **params)` with image sets that carry labels. Both give an accuracy in [0, 1].
+    """
+
+    needs: Literal["embeddings", "pictures"] = "embeddings"
 
 
 def _check(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray) -> None:
@@ -180,6 +202,19 @@ def label_subset(labels: Int[np.ndarray, " n"], share: float, seed: int = 0) -> 
     return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
 
 
+def _entry(method: str, given: Literal["embeddings", "pictures"]) -> Probe:
+    probe = pick(PROBES, method, "method")
+    if probe.needs != given:
+        rule = f"one of {', '.join(name for name in PROBES if needs(name) == given)} for {given}"
+        raise ConfigError(sentence("method", rule, method, f"{method} needs {probe.needs}"))
+    return probe
+
+
+def needs(method: str) -> Literal["embeddings", "pictures"]:
+    """What a probe works on. An unknown one is a `ConfigError` that names them all."""
+    return pick(PROBES, method, "method").needs
+
+
 def _probe(
     method: str,
     train_x: np.ndarray,
@@ -191,7 +226,7 @@ def _probe(
     params: dict[str, Any],
 ) -> ProbeResult:
     seen = label_subset(train_y, share, seed)
-    choice = pick(PROBES, method, "method")
+    choice = _entry(method, "embeddings")
     make_params(choice.params, params)
     accuracy = choice.run(train_x[seen], train_y[seen], test_x, test_y, **params)
     return ProbeResult(accuracy=accuracy, method=method, labels=share, n_train=len(seen), n_test=len(test_y), seed=seed)
@@ -207,7 +242,7 @@ def run_probe(
     space: Space = "h",
     **params: Any,
 ) -> ProbeResult:
-    """One probe of `PROBES` on two embedding tables.
+    """One probe of `PROBES` that needs embeddings, on two tables of them.
 
     Raises:
         DataError: no labels, or a space that is not there. ConfigError: unknown method or parameter.
@@ -251,44 +286,80 @@ def fine_tune(
     seed: int = 0,
     method: str = "finetune",
     progress: Progress = silent,
+    **params: Any,
 ) -> ProbeResult:
-    """Train the whole backbone, not a layer on top, on a share of the labels.
+    """One probe of `PROBES` that needs pictures: train the whole network, not a layer on top, on a share of the labels.
 
     Args:
-        encoder: a `checkpoints.Encoder`; start from `untrained:RUN` for the supervised comparison.
+        encoder: a `checkpoints.Encoder`.
         train, test: pictures with labels.
         share: of the training labels, in (0, 1], drawn with `seed`.
-        method: what the result is called: "finetune" or "supervised".
+        method: "finetune" starts from the encoder's weights, "supervised" from the same network before any training.
+        params: fields of the method's parameter record.
 
     Raises:
-        DataError: pictures without labels. ConfigError: a share outside (0, 1].
+        DataError: pictures without labels. ConfigError: a share outside (0, 1], an unknown method or parameter.
     """
-    from simclr_core.finetune import fit_and_score
-
+    choice = _entry(method, "pictures")
+    make_params(choice.params, params)
     if train.label is None or test.label is None:
         raise DataError(
             "`label` must be known of every picture, got pictures without labels; a probe needs classes to read"
         )
     seen = label_subset(train.label, share, seed)
-    accuracy = fit_and_score(encoder, train.take(seen), test, seed=seed, progress=progress)
+    accuracy = choice.run(encoder, train.take(seen), test, seed=seed, progress=progress, **params)
     return ProbeResult(accuracy=accuracy, method=method, labels=share, n_train=len(seen), n_test=len(test), seed=seed)
 
 
-PROBES: dict[str, Choice[Callable[..., float]]] = {
-    "knn": Choice(
+def _finetune(encoder: Any, train: ImageSet, test: ImageSet, **settings: Any) -> float:
+    from simclr_core.finetune import fit_and_score
+
+    return fit_and_score(encoder, train, test, **settings)
+
+
+def _supervised(encoder: Any, train: ImageSet, test: ImageSet, **settings: Any) -> float:
+    from simclr_core.finetune import fit_and_score, untrained
+
+    return fit_and_score(untrained(encoder), train, test, **settings)
+
+
+PROBES: dict[str, Probe] = {
+    "knn": Probe(
         label=Label("nearest neighbours", "近邻投票"),
         run=knn_accuracy,
         params=KnnParams,
         source="Wu et al. 2018 (InstDisc), §3.4",
         help=Label("Nothing is trained: the nearest labelled images vote.", "无需训练：由最近的有标签图像投票。"),
     ),
-    "linear": Choice(
+    "linear": Probe(
         label=Label("linear classifier", "线性分类器"),
         run=linear_accuracy,
         params=LinearParams,
         source="SimCLR, Chen et al. 2020, appendix B.6",
         help=Label(
             "One linear layer on frozen h: the field's usual measure.", "在冻结的 h 上训练一个线性层：通用的评测方法。"
+        ),
+    ),
+    "finetune": Probe(
+        label=Label("fine-tuned", "微调"),
+        run=_finetune,
+        params=FineTuneParams,
+        needs="pictures",
+        source="Chen et al. 2020, section 4.2 and appendix B.5, shortened",
+        help=Label(
+            "The whole network goes on learning from the labels: what SimCLR is worth as a start.",
+            "整个网络继续用标签训练：衡量 SimCLR 作为起点的价值。",
+        ),
+    ),
+    "supervised": Probe(
+        label=Label("supervised from scratch", "从零开始的监督训练"),
+        run=_supervised,
+        params=FineTuneParams,
+        needs="pictures",
+        source="Chen et al. 2020, section 4.2: the supervised baseline, shortened",
+        help=Label(
+            "The same network learns from the labels alone: what the fine-tuned one is compared with.",
+            "同一网络只用标签从头训练：作为微调的对照。",
         ),
     ),
 }

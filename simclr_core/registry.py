@@ -123,7 +123,10 @@ class Choice(Generic[F]):
     help: Label = NO_HELP
 
 
-def pick(family: Mapping[str, Choice[F]], name: str, what: str) -> Choice[F]:
+C = TypeVar("C", bound=Choice[Any])
+
+
+def pick(family: Mapping[str, C], name: str, what: str) -> C:
     """Look up an entry, or say what there is.
 
     Args:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -292,7 +292,7 @@ def load_images(spec: str, *, split: str = "train", size: int | None = None, dow
 def parse_spec(spec: str, split: str, size: int | None, download: bool) -> tuple[Source, Request]:
     """Look the source up and check everything that can be checked before a file is opened."""
     name, _, where = spec.strip().partition(":")
-    source = cast(Source, pick(SOURCES, name, "images"))
+    source = pick(SOURCES, name, "images")
     if bool(where.strip()) != bool(source.argument):
         form = f"{name}:{source.argument}" if source.argument else name
         remedy = "put the path after the colon" if source.argument else "leave out what follows the name"
@@ -331,7 +331,7 @@ def _settle(image: np.ndarray, size: int | None) -> tuple[UInt8[np.ndarray, "n h
 _CIFAR = "Krizhevsky, Learning multiple layers of features from tiny images, 2009; no licence stated"
 _STL = "Coates, Ng & Lee, AISTATS 2011; pictures from ImageNet, for research"
 
-SOURCES: dict[str, Choice[Reader]] = {
+SOURCES: dict[str, Source] = {
     "demo": Source(
         label=Label("Fashion-MNIST, 10,000 pictures (bundled)", "Fashion-MNIST，1 万张图（内置）"),
         run=_fashion,

@@ -11,6 +11,7 @@ from simclr_core.probes import (
     label_subset,
     linear_accuracy,
     linear_probe,
+    needs,
     run_probe,
 )
 from simclr_core.progress import Stopped
@@ -129,12 +130,14 @@ def test_run_probe_on_tables(classes):
     train_x, train_y, test_x, test_y = classes
     train = EmbeddingTable(h=train_x, z=None, label=train_y, index=np.arange(300))
     test = EmbeddingTable(h=test_x, z=None, label=test_y, index=np.arange(100))
-    for method in PROBES:
+    for method in (name for name in PROBES if needs(name) == "embeddings"):
         result = run_probe(train, test, method, share=0.5)
         assert (result.method, result.n_test) == (method, 100)
         assert 1 / 3 < result.accuracy <= 1
     with pytest.raises(ConfigError, match="method"):
         run_probe(train, test, "mlp")
+    with pytest.raises(ConfigError, match="finetune needs pictures"):
+        run_probe(train, test, "finetune")
     with pytest.raises(ConfigError, match="parameter"):
         run_probe(train, test, "knn", strength=1)
     with pytest.raises(DataError, match="space"):
