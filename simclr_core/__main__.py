@@ -9,97 +9,132 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from simclr_core import commands
 from simclr_core.errors import SimclrError
+from simclr_core.maps import MAPS
+from simclr_core.probes import PROBES
 from simclr_core.progress import Stopped
-from simclr_core.records import SPLITS
+from simclr_core.records import SPLITS, Space
+from simclr_core.sources import SOURCES
+
+Parser = argparse.ArgumentParser
+SPACES: tuple[Space, ...] = ("h", "z")
+SPECS = ", ".join(f"{name}:{word}" if (word := source.argument) else name for name, source in SOURCES.items())
 
 
-def _add_job(parser: argparse.ArgumentParser) -> None:
+def _add_job(parser: Parser) -> None:
     parser.add_argument("--job", help="directory that tells progress and obeys control (run|pause|stop)")
 
 
-def _add_download(parser: argparse.ArgumentParser) -> None:
+def _add_download(parser: Parser) -> None:
     parser.add_argument("--download", action="store_true", help="fetch the data set where torchvision can (network)")
 
 
-def _add_encoder(parser: argparse.ArgumentParser) -> None:
+def _add_encoder(parser: Parser) -> None:
     parser.add_argument("--encoder", required=True, help="run, checkpoint, untrained:RUN or pixels")
-    parser.add_argument("--images", required=True, metavar="SPEC", help="demo, digits, npz:PATH, folder:PATH, …")
+    parser.add_argument("--images", required=True, metavar="SPEC", help=SPECS)
     _add_download(parser)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Every verb with its options."""
-    parser = argparse.ArgumentParser(prog="python -m simclr_core", description="SimCLR: train, encode, map, diagnose.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+def _add_split(parser: Parser) -> None:
+    parser.add_argument("--split", choices=SPLITS, default="test")
 
-    def verb(name: str, run: Any) -> argparse.ArgumentParser:
-        about = (run.__doc__ or "").splitlines()[0]
-        sub = verbs.add_parser(name, help=about, description=about)
-        sub.set_defaults(do=run)
-        sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-        return sub
 
-    p = verb("train", commands.train)
-    p.add_argument("--images", metavar="SPEC", help="demo, digits, npz:PATH, folder:PATH, cifar10:ROOT, …")
+def _add_set(parser: Parser, metavar: str, about: str) -> None:
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar=metavar, help=about)
+
+
+def _train(p: Parser) -> None:
+    p.add_argument("--images", metavar="SPEC", help=SPECS)
     p.add_argument("--out", required=True, help="the run directory")
     p.add_argument("--config", help="a JSON file with the settings")
-    p.add_argument("--set", nargs="+", action="extend", default=[], metavar="a.b=v", help="change single settings")
+    _add_set(p, "a.b=v", "change single settings (docs/configuration.md)")
     p.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     _add_download(p)
     p.add_argument("--threads", type=int, help="processor threads; by default as many as are free")
 
-    p = verb("encode", commands.encode)
+
+def _encode(p: Parser) -> None:
     _add_encoder(p)
-    p.add_argument("--split", choices=SPLITS, default="test")
+    _add_split(p)
     p.add_argument("--out", required=True, help="an .npz file: h, z, index, label")
     _add_job(p)
 
-    p = verb("pairs", commands.pairs)
+
+def _pairs(p: Parser) -> None:
     _add_encoder(p)
-    p.add_argument("--split", choices=SPLITS, default="test")
+    _add_split(p)
     p.add_argument("--views", type=int, default=2)
     p.add_argument("--most", type=int, default=512, help="at most so many pictures")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="an .npz file: z_a, z_b, h_a, h_b")
     _add_job(p)
 
-    p = verb("diagnose", commands.diagnose)
+
+def _diagnose(p: Parser) -> None:
     p.add_argument("embeddings", metavar="EMB.npz")
     p.add_argument("--pairs", metavar="PAIRS.npz")
     p.add_argument("--run", help="run directory: adds its references and its training history")
-    p.add_argument("--space", choices=("h", "z"), default="h")
+    p.add_argument("--space", choices=SPACES, default="h")
     _add_job(p)
 
-    p = verb("map", commands.map_)
+
+def _map(p: Parser) -> None:
     p.add_argument("embeddings", metavar="EMB.npz")
-    p.add_argument("--method", default="umap", help="pca, tsne or umap")
-    p.add_argument("--space", choices=("h", "z"))
+    p.add_argument("--method", default="umap", help=", ".join(MAPS))
+    p.add_argument("--space", choices=SPACES)
     p.add_argument("--dims", type=int, default=2, choices=(2, 3))
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--set", nargs="+", action="extend", default=[], metavar="name=v", help="the method's parameters")
+    _add_set(p, "name=v", "the method's parameters")
     p.add_argument("--out", required=True, help="a .parquet file: index, x, y (z), label")
     _add_job(p)
 
-    p = verb("probe", commands.probe)
+
+def _probe(p: Parser) -> None:
     _add_encoder(p)
-    p.add_argument("--method", default="knn", help="knn, linear, finetune or supervised")
+    p.add_argument("--method", default="knn", help=", ".join(PROBES))
     p.add_argument("--labels", type=float, default=1.0, help="share of the training labels that may be seen")
-    p.add_argument("--space", choices=("h", "z"), default="h")
+    p.add_argument("--space", choices=SPACES, default="h")
     p.add_argument("--seed", type=int, default=0)
+    _add_set(p, "name=v", "the method's parameters")
     _add_job(p)
 
-    p = verb("inspect", commands.inspect)
+
+def _inspect(p: Parser) -> None:
     p.add_argument("checkpoint", metavar="CHECKPOINT")
 
-    p = verb("prepare", commands.prepare)
+
+def _prepare(p: Parser) -> None:
     _add_encoder(p)
-    p.add_argument("--split", choices=SPLITS, default="test")
+    _add_split(p)
     p.add_argument("--out", required=True, help="the run directory to make")
+
+
+VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any]], Callable[[Parser], None]]] = {
+    "train": (commands.train, _train),
+    "encode": (commands.encode, _encode),
+    "pairs": (commands.pairs, _pairs),
+    "diagnose": (commands.diagnose, _diagnose),
+    "map": (commands.map_, _map),
+    "probe": (commands.probe, _probe),
+    "inspect": (commands.inspect, _inspect),
+    "prepare": (commands.prepare, _prepare),
+}
+
+
+def build_parser() -> Parser:
+    """Every verb with its options; what a verb does is said by the first line of its function."""
+    parser = Parser(prog="python -m simclr_core", description="SimCLR: train, encode, map, diagnose.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, (run, add_options) in VERBS.items():
+        about = (run.__doc__ or "").splitlines()[0]
+        sub = verbs.add_parser(name, help=about, description=about)
+        sub.set_defaults(do=run)
+        sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        add_options(sub)
     return parser
 
 

@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from simclr_core.__main__ import build_parser, main
+from simclr_core.maps import MAPS
+from simclr_core.probes import PROBES
+from simclr_core.sources import SOURCES
 from simclr_core.store import RunDir, read_metrics
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +96,10 @@ def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
         probe = answer("probe", "--encoder", str(run), "--images", pictures, "--method", method, "--labels", "0.5")
         assert probe.keys() >= {"accuracy", "method", "labels", "n_train", "n_test", "seed"}
         assert probe["n_train"] == 60
+    for method in ("finetune", "supervised"):
+        few = ("--method", method, "--labels", "0.5", "--set", "steps=2")
+        probe = answer("probe", "--encoder", str(run), "--images", pictures, *few)
+        assert (probe["method"], probe["n_train"], probe["n_test"]) == (method, 60, 40)
     pixels = answer("probe", "--encoder", "pixels", "--images", pictures, "--method", "knn")
     untrained = answer("probe", "--encoder", f"untrained:{run}", "--images", pictures, "--method", "knn")
     assert pixels["n_test"] == untrained["n_test"] == 40
@@ -123,7 +130,8 @@ def test_the_same_numbers_as_the_pages_read(run, pictures, tmp_path):
         (["diagnose", "/nowhere.npz"], "existing"),
         (["map", "/nowhere.npz", "--out", "OUT"], "existing"),
         (["inspect", "/nowhere"], "encoder"),
-        (["probe", "--encoder", "pixels", "--images", "digits", "--method", "magic"], "knn"),
+        (["probe", "--encoder", "pixels", "--images", "digits", "--method", "magic"], "knn.*supervised"),
+        (["probe", "--encoder", "pixels", "--images", "digits", "--set", "k"], "name=value"),
         (["probe", "--encoder", "pixels", "--images", "digits", "--labels", "0"], "label"),
     ],
 )
@@ -152,6 +160,15 @@ def test_every_verb_explains_itself():
     verbs = parser._subparsers._group_actions[0].choices
     assert set(verbs) >= {"train", "encode", "pairs", "diagnose", "map", "probe", "inspect", "prepare"}
     assert all(sub.description for sub in verbs.values())
+    assert all(name in verbs["map"].format_help() for name in MAPS)
+    assert all(name in verbs["probe"].format_help() for name in PROBES)
+    assert all(name in verbs["train"].format_help() for name in SOURCES)
+
+
+def test_help_loads_no_heavy_library():
+    heavy = ("torch", "sklearn", "umap", "openTSNE", "pyarrow", "scipy")
+    code = f"import sys, simclr_core.__main__; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
 
 
 def test_prepare_makes_a_run_from_an_encoder_file(run, pictures, tmp_path):
