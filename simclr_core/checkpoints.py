@@ -1,7 +1,7 @@
 """Encoders from files: every known layout is an entry of `LAYOUTS`; what a file does not say is told as a warning.
 
-Nothing here unpickles: weights come from safetensors. A file that matches no layout is refused with a sentence, and a
-backbone is used only when all its tensors match.
+A layout gets the path and reads it in its own way, so that it need not be a safetensors file; nothing may unpickle. A
+file that matches no layout is refused with a sentence, and a backbone is used only when all its tensors match.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from simclr_core.config import RunConfig, from_dict
 from simclr_core.errors import CheckpointError, ConfigError, sentence
-from simclr_core.model import SimClr, build_model
+from simclr_core.model import BACKBONES, SimClr, build_model
 from simclr_core.registry import Choice, Label
 from simclr_core.store import RunDir
 from simclr_core.train import FORMAT
@@ -41,6 +41,23 @@ class Matched:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """What a layout makes of its file.
+
+    Attributes:
+        model: the network with the file's weights.
+        config: what the run did, as far as the file says; the rest are defaults, and a warning says so.
+        matched: how many of the network's tensors came from the file.
+        warnings: what the file does not say and was assumed, a sentence each.
+    """
+
+    model: SimClr
+    config: RunConfig
+    matched: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Encoder:
     """A network ready to encode, where it came from, and how completely its file matched.
 
@@ -58,34 +75,43 @@ class Encoder:
         return self.config.image_size
 
 
-def _describe(model: SimClr, config: RunConfig, matched: int, format: str, warnings: tuple[str, ...]) -> Matched:
+def _describe(loaded: Loaded, format: str) -> Matched:
+    model, config = loaded.model, loaded.config.model
     linears = [tuple(m.weight.shape) for m in model.projection_head.modules() if isinstance(m, torch.nn.Linear)]
     return Matched(
         format=format,
-        architecture=config.model.backbone,
-        stem="patch" if config.model.backbone == "small" else config.model.stem,
+        architecture=config.backbone,
+        stem=BACKBONES[config.backbone].stem or config.stem,
         feature_dim=model.feature_dim,
         head=tuple(linears),
-        matched=matched,
+        matched=loaded.matched,
         total=len(model.state_dict()),
         normalisation={"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()},
-        warnings=warnings,
+        warnings=loaded.warnings,
     )
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _read_safetensors(path: Path, format: str) -> tuple[dict[str, torch.Tensor], dict[str, str]] | None:
+    """Tensors and header of a safetensors file of this format; None where it is none, by its content."""
     try:
         with safe_open(path, framework="pt") as f:
-            return {name: f.get_tensor(name) for name in f.keys()}, f.metadata() or {}  # noqa: SIM118
+            header = f.metadata() or {}
+            if header.get("format") != format:
+                return None
+            return {name: f.get_tensor(name) for name in f.keys()}, header  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if path.suffix != ".safetensors":
+            return None
         remedy = f"it cannot be read: {error}"
-        raise CheckpointError(sentence("encoder", "a safetensors file of this program", str(path), remedy)) from None
+        raise CheckpointError(sentence("encoder", "a whole safetensors file", str(path), remedy)) from None
 
 
-def _own(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> tuple[SimClr, RunConfig, int] | None:
+def _own(path: Path) -> Loaded | None:
     """The layout `train` writes: the network's tensors, the configuration in the header."""
-    if metadata.get("format") != FORMAT:
+    found = _read_safetensors(path, FORMAT)
+    if found is None:
         return None
+    tensors, metadata = found
     try:
         config = from_dict(RunConfig, json.loads(metadata["config"]))
     except (KeyError, json.JSONDecodeError, ConfigError) as error:
@@ -95,13 +121,14 @@ def _own(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> tuple[Si
     missing = [k for k, v in wanted.items() if k not in tensors or tensors[k].shape != v.shape]
     extra = [k for k in tensors if k not in wanted]
     if missing or extra:
-        found = f"{len(wanted) - len(missing)} of {len(wanted)} matched (first wrong: {(missing + extra)[0]})"
-        raise CheckpointError(sentence("encoder", "a file whose tensors all match", found, "the file is damaged"))
+        count = f"{len(wanted) - len(missing)} of {len(wanted)} matched (first wrong: {(missing + extra)[0]})"
+        raise CheckpointError(sentence("encoder", "a file whose tensors all match", count, "the file is damaged"))
     model.load_state_dict(tensors)
-    return model, config, len(wanted)
+    return Loaded(model=model, config=config, matched=len(wanted))
 
 
-Layout = Callable[[dict[str, torch.Tensor], dict[str, str]], "tuple[SimClr, RunConfig, int] | None"]
+Layout = Callable[[Path], Loaded | None]
+"""From a file to its network; None where the file is of another layout, `CheckpointError` where it is of this one but damaged."""
 LAYOUTS: dict[str, Choice[Layout]] = {
     "simclr-explorer": Choice(label=Label("this program", "本程序"), run=_own, source="simclr_core.train.save_model"),
 }
@@ -127,8 +154,14 @@ def _untrained(run: str) -> Encoder:
     else:
         config = load_encoder(run).config
     model = build_model(config.model, config.train.seed)
-    report = _describe(model, config, len(model.state_dict()), "untrained", ())
-    return Encoder(module=model.eval(), provenance=f"{UNTRAINED}{run}", report=report, config=config)
+    return _encoder(
+        Loaded(model=model, config=config, matched=len(model.state_dict())), "untrained", f"{UNTRAINED}{run}"
+    )
+
+
+def _encoder(loaded: Loaded, format: str, provenance: str) -> Encoder:
+    report = _describe(loaded, format)
+    return Encoder(module=loaded.model.eval(), provenance=provenance, report=report, config=loaded.config)
 
 
 def load_encoder(path: str | Path) -> Encoder:
@@ -144,16 +177,13 @@ def load_encoder(path: str | Path) -> Encoder:
     if str(path).startswith(UNTRAINED):
         return _untrained(str(path).removeprefix(UNTRAINED))
     file = weights_file(Path(path))
-    tensors, metadata = _read_safetensors(file)
     for name, layout in LAYOUTS.items():
-        found = layout.run(tensors, metadata)
-        if found is not None:
-            model, config, matched = found
-            report = _describe(model, config, matched, name, ())
-            return Encoder(module=model.eval(), provenance=str(path), report=report, config=config)
+        loaded = layout.run(file)
+        if loaded is not None:
+            return _encoder(loaded, name, str(path))
     known = ", ".join(LAYOUTS)
     remedy = "train here, or convert the file"
-    raise CheckpointError(sentence("encoder", f"of a known layout ({known})", f"{len(tensors)} other tensors", remedy))
+    raise CheckpointError(sentence("encoder", f"a file of a known layout ({known})", str(path), remedy))
 
 
 def inspect(path: str | Path) -> dict[str, Any]:

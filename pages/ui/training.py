@@ -166,7 +166,7 @@ def model_part() -> ModelConfig:
     from simclr_core.model import BACKBONES
 
     backbone = choose(BACKBONES, t("train.backbone"), "train.backbone")
-    names = ("stem", *HEAD) if backbone.startswith("resnet") else HEAD
+    names = HEAD if BACKBONES[backbone].stem else ("stem", *HEAD)
     return record(ModelConfig, "train.model", only=names, fixed={"backbone": backbone}, columns=len(names))
 
 
