@@ -14,6 +14,7 @@ from typing import Any
 
 from simclr_core import commands
 from simclr_core.errors import SimclrError
+from simclr_core.exports import EXPORTS
 from simclr_core.maps import MAPS
 from simclr_core.probes import PROBES
 from simclr_core.progress import Stopped
@@ -89,7 +90,8 @@ def _map(p: Parser) -> None:
     p.add_argument("--dims", type=int, default=2, choices=(2, 3))
     p.add_argument("--seed", type=int, default=0)
     _add_set(p, "name=v", "the method's parameters")
-    p.add_argument("--out", required=True, help="a .parquet file: index, x, y (z), label")
+    kinds = " or ".join(f".{kind}" for kind in EXPORTS)
+    p.add_argument("--out", required=True, help=f"a file by its suffix, {kinds}: index, x, y (z), label")
     _add_job(p)
 
 

@@ -10,7 +10,7 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -273,10 +273,13 @@ def _settings(kind: type[Params], items: Sequence[str]) -> dict[str, Any]:
 
 def map_(args: Namespace) -> dict[str, Any]:
     """Draw a map of an embedding table."""
+    from simclr_core.exports import export_for, export_map
     from simclr_core.maps import MAPS, make_map
-    from simclr_core.tables import load_embeddings, save_map
+    from simclr_core.store import write_atomic
+    from simclr_core.tables import load_embeddings
 
     with job_of(args) as progress:
+        kind = export_for(args.out)
         table = load_embeddings(args.embeddings)
         space = args.space or table.spaces[0]
         m = make_map(
@@ -290,7 +293,7 @@ def map_(args: Namespace) -> dict[str, Any]:
             progress=progress,
             **_settings(pick(MAPS, args.method, "method").params, args.set),
         )
-        save_map(m, args.out)
+        write_atomic(Path(args.out), export_map(kind, m))
     return {
         "out": args.out,
         "method": m.method,
@@ -344,7 +347,7 @@ def prepare(args: Namespace) -> dict[str, Any]:
         with run.new_checkpoint(0) as folder:
             shutil.copy(_weights(args.encoder), folder / "model.safetensors")
         imported = {"encoder": str(args.encoder), "images": args.images, "split": args.split}
-        run.write_config(encoder.config, imported=imported)
+        run.write_config(replace(encoder.config, images=args.images), imported=imported)
         untrained = load_encoder(f"untrained:{run.path}")
         _, report = write_embeddings(run, encoder, untrained, images, _finishing(run))
         run.write_status(

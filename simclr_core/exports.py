@@ -5,18 +5,30 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simclr_core.errors import DataError, sentence
+from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.records import Map
 from simclr_core.registry import Choice, Label, pick
 from simclr_core.tables import ABOUT
 
 Columns = Mapping[str, np.ndarray]
-MIME = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "npz": "application/octet-stream"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export(Choice[Callable[[Map, Columns], bytes]]):
+    """An entry of `EXPORTS`; its name is also the suffix of its files.
+
+    Attributes:
+        mime: what a browser is told the file is.
+    """
+
+    mime: str
 
 
 def about_map(m: Map) -> dict[str, Any]:
@@ -70,13 +82,35 @@ def _npz(m: Map, columns: Columns) -> bytes:
     return buffer.getvalue()
 
 
-EXPORTS: dict[str, Choice[Callable[[Map, Columns], bytes]]] = {
-    "csv": Choice(label=Label("CSV (spreadsheet)", "CSV（电子表格）"), run=_csv, source="RFC 4180, UTF-8 with mark"),
-    "parquet": Choice(
-        label=Label("Parquet (opens here again)", "Parquet（可在此重新打开）"), run=_parquet, source="Apache Parquet"
+EXPORTS: dict[str, Export] = {
+    "csv": Export(
+        label=Label("CSV (spreadsheet)", "CSV（电子表格）"),
+        run=_csv,
+        mime="text/csv",
+        source="RFC 4180, UTF-8 with mark",
     ),
-    "npz": Choice(label=Label("npz (NumPy)", "npz（NumPy）"), run=_npz, source="NumPy npz, no pickle"),
+    "parquet": Export(
+        label=Label("Parquet (opens here again)", "Parquet（可在此重新打开）"),
+        run=_parquet,
+        mime="application/vnd.apache.parquet",
+        source="Apache Parquet",
+    ),
+    "npz": Export(
+        label=Label("npz (NumPy)", "npz（NumPy）"),
+        run=_npz,
+        mime="application/octet-stream",
+        source="NumPy npz, no pickle",
+    ),
 }
+MIME = {name: entry.mime for name, entry in EXPORTS.items()}
+
+
+def export_for(path: str | Path) -> str:
+    """The name in `EXPORTS` that a file's suffix asks for."""
+    kind = Path(path).suffix.removeprefix(".").lower()
+    if kind not in EXPORTS:
+        raise ConfigError(sentence("out", f"a file ending in .{', .'.join(EXPORTS)}", str(path), "choose one of these"))
+    return kind
 
 
 def export_map(kind: str, m: Map, extra: Columns | None = None, class_names: tuple[str, ...] = ()) -> bytes:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simclr_core.__main__ import build_parser, main
+from simclr_core.exports import EXPORTS
 from simclr_core.maps import MAPS
 from simclr_core.probes import PROBES
 from simclr_core.sources import SOURCES
@@ -92,6 +93,9 @@ def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
     m = answer("map", emb, "--method", "pca", "--dims", "3", "--out", drawn)
     assert m.keys() >= {"method", "seed", "seconds", "trustworthiness"}
     assert pq.read_table(drawn).column_names == ["index", "x", "y", "z", "label"]
+    for kind in EXPORTS:
+        answer("map", emb, "--method", "pca", "--out", str(tmp_path / f"out.{kind}"))
+        assert (tmp_path / f"out.{kind}").stat().st_size > 0
     for method in ("knn", "linear"):
         probe = answer("probe", "--encoder", str(run), "--images", pictures, "--method", method, "--labels", "0.5")
         assert probe.keys() >= {"accuracy", "method", "labels", "n_train", "n_test", "seed"}
@@ -128,7 +132,8 @@ def test_the_same_numbers_as_the_pages_read(run, pictures, tmp_path):
         (["train", "--images", "digits", "--out", "OUT", "--config", "/nowhere.json"], "--config"),
         (["encode", "--encoder", "/nowhere", "--images", "digits", "--out", "OUT"], "encoder"),
         (["diagnose", "/nowhere.npz"], "existing"),
-        (["map", "/nowhere.npz", "--out", "OUT"], "existing"),
+        (["map", "/nowhere.npz", "--out", "OUT.csv"], "existing"),
+        (["map", "/nowhere.npz", "--out", "OUT.bmp"], "parquet"),
         (["inspect", "/nowhere"], "encoder"),
         (["probe", "--encoder", "pixels", "--images", "digits", "--method", "magic"], "knn.*supervised"),
         (["probe", "--encoder", "pixels", "--images", "digits", "--set", "k"], "name=value"),
@@ -176,6 +181,16 @@ def test_prepare_makes_a_run_from_an_encoder_file(run, pictures, tmp_path):
     out = tmp_path / "opened"
     assert answer("prepare", "--encoder", str(weights), "--images", pictures, "--out", str(out))["n"] == 40
     assert (out / "embeddings" / "report.json").exists()
+
+
+def test_a_prepared_run_shows_the_pictures_it_was_prepared_with(run, pictures, tmp_path):
+    from simclr_core.tables import load_embeddings
+
+    assert RunDir(run).config.images == pictures
+    out = tmp_path / "elsewhere"
+    answer("prepare", "--encoder", str(run), "--images", "digits", "--out", str(out))
+    assert RunDir(out).config.images == "digits"
+    assert load_embeddings(out / "embeddings" / "encoder.npz").spec == "digits"
 
 
 @pytest.mark.slow
