@@ -33,7 +33,6 @@ _METRIC_HELP = Label(
     "cosine ignores the length of a row, as SimCLR's loss does", "余弦忽略向量长度，与 SimCLR 的损失一致"
 )
 
-Positions = Float[np.ndarray, "n dims"]
 Drawn = tuple[np.ndarray, Params]
 """What a method returns: positions, and its parameters as they were really used."""
 
@@ -252,13 +251,30 @@ def _umap(x: np.ndarray, dims: int, params: UmapParams, seed: int, progress: Pro
     return np.asarray(xy, dtype=np.float64), replace(params, n_neighbors=k, epochs=epochs)
 
 
-MapMethod = Callable[[np.ndarray, int, Any, int, Progress], Drawn]
+def _by_cosine(params: TsneParams | UmapParams) -> bool:
+    return params.metric == "cosine"
 
-MAPS: dict[str, Choice[MapMethod]] = {
-    "pca": Choice(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapMethod(Choice[Callable[[np.ndarray, int, Any, int, Progress], Drawn]]):
+    """An entry of `MAPS`: `run(x, dims, params, seed, progress)`.
+
+    The entries stand from the plainest to the one worth seeing first: of several maps of a run, a page opens the last.
+
+    Attributes:
+        by_direction: whether, with these parameters, only the rows' directions were looked at; the trustworthiness of the
+            map is then measured among directions too.
+    """
+
+    by_direction: Callable[[Any], bool]
+
+
+MAPS: dict[str, MapMethod] = {
+    "pca": MapMethod(
         label=Label("PCA", "PCA 主成分"),
         run=_pca,
         params=PcaParams,
+        by_direction=lambda params: params.normalise,
         source="Pearson 1901",
         help=Label(
             "Linear: the axes of largest variance. Far apart here is far apart there; near here may still be far in "
@@ -266,10 +282,11 @@ MAPS: dict[str, Choice[MapMethod]] = {
             "线性：取方差最大的方向。图中远则原空间中也远；图中近却可能在未画出的方向上相距很远，因此类别重叠不能说明问题。",
         ),
     ),
-    "tsne": Choice(
+    "tsne": MapMethod(
         label=Label("t-SNE", "t-SNE"),
         run=_tsne,
         params=TsneParams,
+        by_direction=_by_cosine,
         source="van der Maaten & Hinton 2008; PCA start and learning rate n/exaggeration after Kobak & Berens 2019",
         help=Label(
             "Only who is near whom is meant. The size of a cluster, the gap between two and empty space mean nothing; "
@@ -277,10 +294,11 @@ MAPS: dict[str, Choice[MapMethod]] = {
             "只有“谁与谁相邻”可信。簇的大小、簇间距离和空白都没有意义；困惑度过小时，噪声中也会出现簇。请换种子和困惑度各试一次。",
         ),
     ),
-    "umap": Choice(
+    "umap": MapMethod(
         label=Label("UMAP", "UMAP"),
         run=_umap,
         params=UmapParams,
+        by_direction=_by_cosine,
         source="McInnes, Healy & Melville 2018; PCA start after Kobak & Linderman 2021",
         help=Label(
             "Who is near whom is meant, and roughly which clusters touch. Gaps are exaggerated: a small minimum "
@@ -339,8 +357,7 @@ def make_map(
     began = time.perf_counter()
     xy, used = choice.run(x, dims, record, seed, progress)
     progress(DRAWN_SHARE, "trustworthiness")
-    by_angle = getattr(used, "metric", "") == "cosine" or getattr(used, "normalise", False)
-    trust = trustworthiness(unit_rows(x) if by_angle else x, xy, seed=seed)
+    trust = trustworthiness(unit_rows(x) if choice.by_direction(used) else x, xy, seed=seed)
     seconds = time.perf_counter() - began
     progress(1.0, "done")
     return Map(

@@ -29,7 +29,7 @@ from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.image_parts import Part, PartName, Request, hold_out, join, rows_of
 from simclr_core.picture_files import fit_all, list_pictures, read_pictures
 from simclr_core.records import SPLITS, ImageSet
-from simclr_core.registry import Choice, Label, pick
+from simclr_core.registry import NO_HELP, Choice, Label, pick
 
 SIDES = (8, 1024)  # pixels; the bounds of `RunConfig.image_size`
 BUNDLED = Path(__file__).parent / "demo"
@@ -44,10 +44,14 @@ class Source(Choice[Reader]):
 
     Attributes:
         argument: what follows the colon of a spec, "" for nothing.
+        argument_label: what a form calls that.
+        is_path: whether it is a file or folder of the machine that reads it, so that an app may restrict where it lies.
         downloads: whether the reader can fetch the data set.
     """
 
     argument: str = ""
+    argument_label: Label = NO_HELP
+    is_path: bool = True
     downloads: bool = False
 
 
@@ -329,6 +333,7 @@ def _settle(image: np.ndarray, size: int | None) -> tuple[UInt8[np.ndarray, "n h
 
 
 _CIFAR = "Krizhevsky, Learning multiple layers of features from tiny images, 2009; no licence stated"
+_ROOT = Label("Folder that holds the data set", "存放数据集的文件夹")
 _STL = "Coates, Ng & Lee, AISTATS 2011; pictures from ImageNet, for research"
 
 SOURCES: dict[str, Source] = {
@@ -352,6 +357,7 @@ SOURCES: dict[str, Source] = {
         run=partial(_cifar, "CIFAR10", 50_000),
         source=_CIFAR,
         argument="ROOT",
+        argument_label=_ROOT,
         downloads=True,
     ),
     "cifar100": Source(
@@ -359,6 +365,7 @@ SOURCES: dict[str, Source] = {
         run=partial(_cifar, "CIFAR100", 50_000),
         source=_CIFAR,
         argument="ROOT",
+        argument_label=_ROOT,
         downloads=True,
     ),
     "stl10": Source(
@@ -366,6 +373,7 @@ SOURCES: dict[str, Source] = {
         run=partial(_stl10, "train", 5_000),
         source=_STL,
         argument="ROOT",
+        argument_label=_ROOT,
         downloads=True,
     ),
     "stl10_unlabeled": Source(
@@ -373,6 +381,7 @@ SOURCES: dict[str, Source] = {
         run=partial(_stl10, "unlabeled", 100_000),
         source=_STL,
         argument="ROOT",
+        argument_label=_ROOT,
         downloads=True,
     ),
     "folder": Source(
@@ -380,11 +389,13 @@ SOURCES: dict[str, Source] = {
         run=_folder,
         source="your own pictures; one folder a class, or no classes",
         argument="PATH",
+        argument_label=Label("Folder of pictures", "图片文件夹"),
     ),
     "npz": Source(
         label=Label("A NumPy file (npz)", "NumPy 文件（npz）"),
         run=_npz,
         source="your own arrays: train_x, train_y, test_x, test_y, classes",
         argument="PATH",
+        argument_label=Label("NumPy file (npz)", "NumPy 文件（npz）"),
     ),
 }

@@ -76,11 +76,11 @@ def choose_images(key: str) -> str | None:
         persist_state=KEEP,
         help=t("loading.images_help"),
     )
-    if not getattr(SOURCES[name], "argument", ""):
+    source = SOURCES[name]
+    if not source.argument:
         return name
-    kind = name if name in ("folder", "npz") else "root"
     where = st.text_input(
-        t(f"loading.{kind}"),
+        label(source.argument_label),
         key=f"{key}.path",
         placeholder="~/pictures",
         help=t("loading.path_help"),
@@ -89,7 +89,7 @@ def choose_images(key: str) -> str | None:
     if not where.strip():
         st.caption(t("loading.path_missing"))
         return None
-    return f"{name}:{allowed_path(where)}"
+    return f"{name}:{allowed_path(where) if source.is_path else where.strip()}"
 
 
 # -- embeddings that came alone ------------------------------------------------------------------------------------------

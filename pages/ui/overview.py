@@ -11,6 +11,7 @@ import streamlit as st
 from pages.ui import dataflow, figures, jobs, loading, state, stillmap
 from pages.ui.text import label, t, worded
 from simclr_core.errors import DataError, SimclrError, sentence
+from simclr_core.maps import MAPS
 from simclr_core.store import JobDir, RunDir
 
 SEVERITY = {"ok": ("green", "check_circle"), "warn": ("orange", "warning"), "fail": ("red", "error")}
@@ -78,9 +79,8 @@ def small_map(run: RunDir) -> None:
     names = state.table(run).class_names if state.has_table(run) else ()
     drawn = stillmap.drawing(m.xy[keep], None if m.label is None else m.label[keep], names, dataflow.ink())
     st.image(drawn, width="stretch", alt=t("home.map_alt", method=m.method, n=len(keep)))
-    st.caption(
-        t("home.map_caption", method=m.method.upper(), space=m.space, shown=f"{len(keep):,}", n=f"{len(m.xy):,}")
-    )
+    method = label(MAPS[m.method].label) if m.method in MAPS else m.method
+    st.caption(t("home.map_caption", method=method, space=m.space, shown=f"{len(keep):,}", n=f"{len(m.xy):,}"))
 
 
 def strip(run: RunDir) -> None:

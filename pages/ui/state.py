@@ -16,6 +16,7 @@ import streamlit as st
 
 from pages.ui.text import DEFAULT, LANGUAGE_KEY, languages, t
 from simclr_core.errors import DataError, RunError, sentence
+from simclr_core.maps import MAPS
 from simclr_core.records import SPLITS, EmbeddingTable, ImageSet, Map, PairTable, Split
 from simclr_core.store import RunDir, list_runs, read_json, read_metrics
 
@@ -158,12 +159,12 @@ def has_pairs(run: RunDir) -> bool:
 
 
 def saved_maps(run: RunDir) -> dict[str, Map]:
-    """The run's maps by id: those drawn here, newest first, then those a run came with, UMAP of h before the others."""
+    """The run's maps by id: those drawn here, newest first, then those a run came with, `MAPS` from its end."""
     maps = {p.parent.name: _map(*_stamp(p)) for p in run.path.glob("maps/*/map.parquet")}
     drawn = {id: read_json(run.path / "maps" / id / "status.json").get("updated", 0) for id in maps}
-    method = {"umap": 2, "tsne": 1}
+    rank = {name: i for i, name in enumerate(MAPS)}
     order = sorted(
-        maps, key=lambda id: (drawn[id], method.get(maps[id].method, 0), maps[id].space == "h", -maps[id].dims)
+        maps, key=lambda id: (drawn[id], rank.get(maps[id].method, -1), maps[id].space == "h", -maps[id].dims)
     )
     return {id: maps[id] for id in reversed(order)}
 
