@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from simclr_core.config import AugmentConfig
-from simclr_core.registry import Label
 
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
 RATIO = (3 / 4, 4 / 3)
@@ -201,33 +199,3 @@ def _blur_matrix(sigma: Float[Tensor, " b"], size: int) -> Float[Tensor, "b s s"
 def _blur(x: Tensor, sigma: tuple[float, float], generator: torch.Generator) -> Tensor:
     matrix = _blur_matrix(_uniform(len(x), *sigma, generator), x.shape[-1])[:, None]
     return torch.matmul(torch.matmul(matrix, x), matrix.transpose(2, 3))
-
-
-# -- what can be varied --------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation of the recipe, and the recipe with this operation at a strength from 0 (off) to 1 (full)."""
-
-    label: Label
-    at: Callable[[AugmentConfig, float], AugmentConfig]
-
-
-def _crop_at(config: AugmentConfig, strength: float) -> AugmentConfig:
-    return replace(config, crop_scale=(1 - strength * 0.92, 1.0))
-
-
-def _blur_at(config: AugmentConfig, strength: float) -> AugmentConfig:
-    return replace(config, blur_p=float(strength > 0), blur_sigma=(0.1, max(0.1, 2 * strength)))
-
-
-def _jitter_at(config: AugmentConfig, strength: float) -> AugmentConfig:
-    return replace(config, jitter_p=float(strength > 0), jitter_strength=strength)
-
-
-OPERATIONS: dict[str, Operation] = {
-    "crop": Operation(label=Label("Crop", "裁剪"), at=_crop_at),
-    "flip": Operation(label=Label("Flip", "翻转"), at=lambda c, s: replace(c, flip_p=s / 2)),
-    "jitter": Operation(label=Label("Colour jitter", "颜色抖动"), at=_jitter_at),
-    "grayscale": Operation(label=Label("Grey", "灰度"), at=lambda c, s: replace(c, grayscale_p=s)),
-    "blur": Operation(label=Label("Blur", "模糊"), at=_blur_at),
-}

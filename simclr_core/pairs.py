@@ -31,7 +31,7 @@ class PairDistances:
         anchor: the views that were ranked, as rows of [view a; view b].
         twin_rank: each anchor's twin among all 2n − 1 candidates, 1 = nearest; ties share the middle rank.
         r_at_1: chance that the nearest candidate is the twin, ties drawn at random.
-        mrr: mean of 1/rank. median_rank: the middle one.
+        mrr: mean of 1/rank.
         lost_to: for each anchor the candidate nearest to it other than its twin, as a row of [view a; view b].
         lost: whether that candidate is nearer than the twin.
         worst: images by the cosine of their views, least alike first.
@@ -48,7 +48,6 @@ class PairDistances:
     twin_rank: Float[np.ndarray, " a"]
     r_at_1: float
     mrr: float
-    median_rank: float
     lost_to: Int[np.ndarray, " a"]
     lost: np.ndarray
     worst: Int[np.ndarray, " n"]
@@ -152,7 +151,6 @@ def pair_distances(z_a: Float[np.ndarray, "n d"], z_b: Float[np.ndarray, "n d"])
         twin_rank=rank,
         r_at_1=float(np.where(tied >= 0, 1 / (1 + np.maximum(tied, 0)), 0).mean()),
         mrr=float((1 / rank).mean()),
-        median_rank=float(np.median(rank)),
         lost_to=other,
         lost=lost,
         worst=np.argsort(positive, kind="stable"),

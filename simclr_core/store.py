@@ -220,12 +220,10 @@ class RunDir(JobDir):
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def read_metrics(path: Path, offset: int = 0) -> list[dict[str, Any]]:
-    """Whole lines of a metrics file from a byte offset on; a half-written last line is left for next time."""
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Whole lines of a metrics file; a half-written last line is left for next time."""
     try:
-        with path.open("rb") as f:
-            f.seek(offset)
-            text = f.read()
+        text = path.read_bytes()
     except OSError:
         return []
     return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines() if line.strip()]

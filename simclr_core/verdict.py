@@ -22,7 +22,6 @@ from simclr_core.records import CollapseReport, EmbeddingTable, Finding, PairTab
 from simclr_core.registry import Choice, Label, Params
 from simclr_core.store import RunDir, read_metrics
 
-HEALTHY = Label("healthy", "健康")
 _ORDER: tuple[Severity, ...] = ("ok", "warn", "fail")
 
 

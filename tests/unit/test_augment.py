@@ -8,7 +8,7 @@ import torchvision.transforms.v2 as tv
 import torchvision.transforms.v2.functional as reference
 
 from simclr_core import augment
-from simclr_core.augment import OPERATIONS, augment_pair, augment_views
+from simclr_core.augment import augment_pair, augment_views
 from simclr_core.config import AugmentConfig
 
 OFF = AugmentConfig(crop_scale=(1, 1), flip_p=0, jitter_p=0, grayscale_p=0, blur_p=0)
@@ -153,15 +153,3 @@ def test_same_generator_same_views_and_two_views_differ():
 def test_views_may_be_smaller_than_the_pictures():
     images = torch.randint(0, 256, (3, 3, 20, 30), dtype=torch.uint8)
     assert augment_views(images, AugmentConfig(), generator(), size=12).shape == (3, 3, 12, 12)
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_each_operation_is_off_at_strength_0_and_changes_pictures_at_1(name):
-    images = torch.randint(0, 256, (32, 3, 16, 16), dtype=torch.uint8)
-    entry = OPERATIONS[name]
-    assert entry.label.en
-    assert entry.label.zh
-    still = augment_views(images, entry.at(OFF, 0.0), generator())
-    torch.testing.assert_close(still, images / 255, atol=1e-6, rtol=0)
-    moved = augment_views(images, entry.at(OFF, 1.0), generator())
-    assert (moved - images / 255).abs().mean() > 0.01

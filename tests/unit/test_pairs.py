@@ -32,7 +32,6 @@ def test_equals_a_loop(rng):
     np.testing.assert_array_equal(found.twin_rank, ranks)
     assert found.r_at_1 == np.mean(np.array(ranks) == 1)
     assert found.mrr == pytest.approx(np.mean(1 / np.array(ranks)))
-    assert found.median_rank == np.median(ranks)
     assert (np.diff(found.positive[found.worst]) >= 0).all()
     wins = [(p > q) + (p == q) / 2 for p in positive for q in negative]
     assert found.auc == pytest.approx(np.mean(wins))
@@ -65,7 +64,6 @@ def test_collapse_is_no_success():
     assert found.d_prime is None
     assert found.overlap == 1
     assert found.r_at_1 == pytest.approx(1 / 19)
-    assert found.median_rank == 10
 
 
 def test_lost_twins_name_who_won():
