@@ -1,6 +1,8 @@
 """Configuration: JSON both ways, bounds with sentences, overrides, and what the run's id depends on."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,3 +98,14 @@ def test_the_id_hears_every_setting_but_device_and_threads():
 def test_records_say_what_they_allow():
     with pytest.raises(ConfigError, match="jitter_p"):
         AugmentConfig(jitter_p=-0.1)
+
+
+def test_every_setting_stands_in_the_docs():
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    named = set(re.findall(r"`(?:\w+\.)?(\w+)`", text))
+    config = to_dict(RunConfig())
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    settings = {
+        name for part in parts for name, value in part.items() if part is not config or not isinstance(value, dict)
+    }
+    assert settings - {"schema"} - named == set()
