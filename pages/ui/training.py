@@ -178,11 +178,20 @@ def train_part(n_images: int) -> TrainConfig:
     low, high = AUTO_EPOCHS
     epochs = min(max(round(AUTO_IMAGES_SEEN / max(n_images, 1)), low), high)
     main = record(TrainConfig, "train.train", only=MAIN, suggest={"epochs": epochs}, columns=3)
-    own = asdict(record(OBJECTIVES[objective].params, f"train.objective.{objective}", columns=3))
+    own = objective_params(objective)
     with st.expander(t("train.more"), icon=":material/tune:"):
         suggest = SUGGEST | {"lr": auto_lr(TrainConfig().optimizer, main.batch_size), "threads": jobs.threads_to_use()}
         chosen = {name: getattr(main, name) for name in MAIN} | {"objective": objective, "objective_params": own}
         return record(TrainConfig, "train.train", only=MORE, suggest=suggest, fixed=chosen, columns=3)
+
+
+def objective_params(objective: str) -> dict[str, Any]:
+    """The chosen objective's own parameters that differ from their defaults: left alone, a run's id is the command line's."""
+    from simclr_core.objectives import OBJECTIVES
+
+    kind = OBJECTIVES[objective].params
+    chosen, usual = asdict(record(kind, f"train.objective.{objective}", columns=3)), asdict(kind())
+    return {name: value for name, value in chosen.items() if value != usual[name]}
 
 
 # -- the start -----------------------------------------------------------------------------------------------------------

@@ -186,3 +186,16 @@ def test_a_bad_new_name_is_a_sentence(open_page, tmp_path):
     at.text_input(key="train.new_name").set_value("../x").run()
     at.button(key="train.rename").click().run()
     assert "`name` must be" in at.error[0].value
+
+
+def test_the_objective_brings_its_own_parameters_and_only_changed_ones_are_kept(open_page, monkeypatch):
+    kept = []
+    monkeypatch.setattr(training, "check", lambda config, pictures: kept.append(config.train.objective_params))
+    at = open_page("train", run=None)
+    at.checkbox(key="train.objective.nt_xent.tile.auto").uncheck().run()
+    assert not at.exception
+    assert kept[0] == {}
+    assert list(kept[-1]) == ["tile"]
+    at.selectbox(key="train.objective").select("dcl").run()
+    assert not [box for box in at.checkbox if str(box.key).startswith("train.objective.")]
+    assert kept[-1] == {}
