@@ -6,8 +6,8 @@ Legend: B images, dh width of h, dz width of z.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
