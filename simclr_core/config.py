@@ -17,7 +17,7 @@ SCHEMA = 1
 AUTO = Label("automatic", "自动")
 
 # One meaning of "seen pictures" for every data set: enough for the small encoder in minutes, never under 4 epochs.
-AUTO_IMAGES_SEEN = 650_000
+AUTO_IMAGES_SEEN = 200_000
 AUTO_EPOCHS = (4, 400)
 
 
@@ -74,7 +74,7 @@ class TrainConfig(Params):
         1,
         100_000,
         Label("Epochs", "轮数"),
-        Label("automatic: about 650,000 pictures seen", "自动：共看约 65 万张图"),
+        Label("automatic: about 200,000 pictures seen", "自动：共看约 20 万张图"),
         integer=True,
         auto=AUTO,
     )
