@@ -24,7 +24,13 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 PAGES = sorted({p.stem for p in (ROOT / "pages").glob("*.py")} - {"__init__", "shell"})
-README = {"map": "light", "collapse": "light", "pairs": "light", "temperature": "dark", "train": "light"}
+README = {  # page → theme and height in pixels
+    "map": ("light", 1130),
+    "collapse": ("light", 900),
+    "pairs": ("light", 900),
+    "temperature": ("dark", 900),
+    "train": ("light", 900),
+}
 
 
 @contextmanager
@@ -49,15 +55,15 @@ def app(runs: str) -> Iterator[str]:
         server.wait(20)
 
 
-def photograph(browser: Browser, url: str, out: Path, *, theme: str, width: int, full: bool) -> None:
-    """One page, settled, as a PNG."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+def photograph(browser: Browser, url: str, out: Path, *, theme: str, width: int, height: int | None = None) -> None:
+    """One page, settled, as a PNG; all of it where no height is given."""
+    page = browser.new_page(viewport={"width": width, "height": height or 900}, color_scheme=theme)
     page.goto(url)
     page.wait_for_selector(SETTLED, timeout=120_000)
     page.wait_for_timeout(6000)  # components fetch their points and pictures after the script has ended
-    if full:
-        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        page.set_viewport_size({"width": width, "height": min(int(height) + 20, 6000)})
+    if height is None:
+        whole = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": width, "height": min(int(whole) + 20, 6000)})
         page.wait_for_timeout(2500)
     page.screenshot(path=out)
     page.close()
@@ -78,9 +84,8 @@ def main() -> None:
             address = f"{url}/{'' if name == 'home' else name}"
             if not args.all:
                 if name in README:
-                    photograph(
-                        browser, address, args.folder / f"{name}.png", theme=README[name], width=1280, full=False
-                    )
+                    theme, height = README[name]
+                    photograph(browser, address, args.folder / f"{name}.png", theme=theme, width=1280, height=height)
                 continue
             for theme, width, language in (
                 ("light", 1280, "en"),
@@ -89,7 +94,7 @@ def main() -> None:
                 ("light", 800, "zh"),
             ):
                 out = args.folder / f"{name}-{theme}-{width}-{language}.png"
-                photograph(browser, f"{address}?lang={language}", out, theme=theme, width=width, full=True)
+                photograph(browser, f"{address}?lang={language}", out, theme=theme, width=width)
         browser.close()
 
 

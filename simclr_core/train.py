@@ -274,6 +274,7 @@ class Training:
                 self.save()
         if self._stop:
             self.save()
+        self._say("running")  # the last report may lie some steps back
 
     def _record(self, report: TrainStep) -> TrainStep:
         row = {name: getattr(report, name) for name in TrainStep.__dataclass_fields__}

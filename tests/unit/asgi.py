@@ -1,6 +1,7 @@
 """The smallest client of an ASGI app: one request, one answer, no network and no further package."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -24,7 +25,9 @@ class Client:
         self.app, self.host = app, host
 
     def get(self, url: str, *, method: str = "GET", host: str | None = None) -> Answer:
-        return asyncio.run(self._ask(url, method, host or self.host))
+        # In a thread of its own: a browser driven in this process keeps an event loop running in the main one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, self._ask(url, method, host or self.host)).result()
 
     async def _ask(self, url: str, method: str, host: str) -> Answer:
         path, _, query = url.partition("?")
