@@ -1,6 +1,6 @@
 """CIFAR-10 with default settings, from the command line: seconds of the whole command, and kNN accuracy of h before and after.
 
-    python benchmarks/bench_cifar.py npz:cifar10.npz [--set a.b=v …] [--name default]
+    PYTHONPATH=. python benchmarks/bench_cifar.py npz:cifar10.npz [--set a.b=v …] [--name default]
 
 kNN: 20 neighbours, cosine, votes exp(cos/0.1); a bank of the first 20,000 training rows, the first 4,000 test rows.
 """
