@@ -336,6 +336,12 @@ _CIFAR = "Krizhevsky, Learning multiple layers of features from tiny images, 200
 _ROOT = Label("Folder that holds the data set", "存放数据集的文件夹")
 _STL = "Coates, Ng & Lee, AISTATS 2011; pictures from ImageNet, for research"
 
+
+def _rooted(label: Label, run: Reader, source: str) -> Source:
+    """A data set that torchvision reads from a local root, and can fetch there."""
+    return Source(label=label, run=run, source=source, argument="ROOT", argument_label=_ROOT, downloads=True)
+
+
 SOURCES: dict[str, Source] = {
     "demo": Source(
         label=Label("Fashion-MNIST, 10,000 pictures (bundled)", "Fashion-MNIST，1 万张图（内置）"),
@@ -352,37 +358,25 @@ SOURCES: dict[str, Source] = {
         run=_digits,
         source="Alpaydin & Kaynak, UCI optical digits (test part), CC BY 4.0, through scikit-learn",
     ),
-    "cifar10": Source(
+    "cifar10": _rooted(
         label=Label("CIFAR-10", "CIFAR-10"),
         run=partial(_cifar, "CIFAR10", 50_000),
         source=_CIFAR,
-        argument="ROOT",
-        argument_label=_ROOT,
-        downloads=True,
     ),
-    "cifar100": Source(
+    "cifar100": _rooted(
         label=Label("CIFAR-100", "CIFAR-100"),
         run=partial(_cifar, "CIFAR100", 50_000),
         source=_CIFAR,
-        argument="ROOT",
-        argument_label=_ROOT,
-        downloads=True,
     ),
-    "stl10": Source(
+    "stl10": _rooted(
         label=Label("STL-10, labelled", "STL-10，有标签部分"),
         run=partial(_stl10, "train", 5_000),
         source=_STL,
-        argument="ROOT",
-        argument_label=_ROOT,
-        downloads=True,
     ),
-    "stl10_unlabeled": Source(
+    "stl10_unlabeled": _rooted(
         label=Label("STL-10, 100,000 unlabelled to train on", "STL-10，用 10 万张无标签图训练"),
         run=partial(_stl10, "unlabeled", 100_000),
         source=_STL,
-        argument="ROOT",
-        argument_label=_ROOT,
-        downloads=True,
     ),
     "folder": Source(
         label=Label("A folder of pictures", "图片文件夹"),
