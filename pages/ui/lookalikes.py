@@ -190,19 +190,13 @@ def controls(shown: Shown) -> tuple[int, int]:
         )  # fmt: skip
         st.button(
             t("collapse.random"), key="collapse.random", icon=":material/casino:", help=t("collapse.random_help"),
-            on_click=random_image, args=(names,),
+            on_click=state.look_at_another, args=(names,),
         )  # fmt: skip
         most = shown.found.neighbours.k
         k = st.slider(
             t("collapse.k"), 1, most, min(NEAR, most), key=f"collapse.k.{most}", width=220, persist_state=widgets.KEEP
         )
     return place[chosen], int(k)
-
-
-def random_image(names: Sequence[str]) -> None:
-    """Look at a random picture; the n-th press of a session always brings the same, and the URL keeps it."""
-    pressed = st.session_state["collapse.pressed"] = st.session_state.get("collapse.pressed", 0) + 1
-    st.session_state[IMAGE] = names[int(np.random.default_rng(pressed).integers(len(names)))]
 
 
 def look_at(index: int) -> None:

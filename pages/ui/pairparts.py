@@ -164,18 +164,16 @@ def view_controls(run: RunDir) -> tuple[int, int, int]:
             format_func=lambda i: f"{i} · {names[i]}" if names[i] else i,
         )  # fmt: skip
         st.button(
-            t("pairs.another"), key="pairs.another", icon=":material/casino:", on_click=another, args=(list(names),)
+            t("pairs.another"),
+            key="pairs.another",
+            icon=":material/casino:",
+            on_click=state.look_at_another,
+            args=(list(names),),
         )
         count = st.slider(t("pairs.views"), FEWEST, MOST, key=VIEWS, persist_state=widgets.KEEP, width=200)
         seed = st.number_input(t("map.seed"), 0, LAST_SEED, key=SEED, step=1, persist_state=widgets.KEEP, width=130)
         st.button(t("pairs.again"), key="pairs.again", icon=":material/refresh:", on_click=draw_again)
     return int(image), int(count), int(seed)
-
-
-def another(names: Sequence[str]) -> None:
-    """Look at a random picture; the n-th press of a session always brings the same, and the URL keeps it."""
-    pressed = st.session_state["pairs.pressed"] = st.session_state.get("pairs.pressed", 0) + 1
-    st.session_state[IMAGE] = names[int(np.random.default_rng(pressed).integers(len(names)))]
 
 
 def draw_again() -> None:

@@ -7,7 +7,7 @@ samples large arrays when it hashes them. What a reader returns is shared by eve
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ DEMO = "demo"
 DEMO_RUN = ROOT / "simclr_core" / "demo" / "run"
 RUN_KEY = "run"
 NEXT_RUN = "next_run"
+IMAGE_KEY = "image"  # the picture that the pairs and collapse pages look at, shared by both
+PRESSED = "image.pressed"
 
 
 # -- which runs there are ------------------------------------------------------------------------------------------------
@@ -269,3 +271,9 @@ def _map(path: str, mtime: int, size: int) -> Map:
     from simclr_core.tables import load_map
 
     return _frozen(load_map(path), ("xy", "label", "index"))
+
+
+def look_at_another(names: Sequence[str]) -> None:
+    """Choose a random picture for the pages that look at one; the n-th press of a session always brings the same."""
+    pressed = st.session_state[PRESSED] = st.session_state.get(PRESSED, 0) + 1
+    st.session_state[IMAGE_KEY] = names[int(np.random.default_rng(pressed).integers(len(names)))]
