@@ -1,115 +1,128 @@
-"""What is minimised: pure functions of two views' projections, in nats, mean over the 2N anchors.
+"""What is minimised: `OBJECTIVES`, each a module that holds its temperature and, where it remembers, its state.
 
-Row i of `z_a` and row i of `z_b` come from one image. Rows may have any length; they are normalised here. Losses are
-computed in float32 or wider whatever autocast says.
+`forward` is pure; what a step leaves behind is written by `update`, after the optimizer's step. All state is in buffers, so
+that it goes into a checkpoint.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from simclr_core.config import TrainConfig
-from simclr_core.errors import ConfigError, DataError, sentence
-from simclr_core.kernels.ntxent import NtXent
+from simclr_core.errors import ConfigError, sentence
+from simclr_core.losses import alignment_only, decoupled, nt_xent, nt_xent_tiled, nt_xent_views
 from simclr_core.registry import Choice, Label, Params, make_params, number, pick
 from simclr_core.similarity import loss_ceiling, loss_floor, loss_uniform_sphere
 
-DENSE_MAX_ROWS = 4096  # above this many views tiles are both faster and smaller (benchmarks/results/loss.json)
+__all__ = ["OBJECTIVES", "Batch", "Objective", "make_objective", "nt_xent", "nt_xent_tiled"]
+
+CEILING, FLOOR = "ceiling", "floor"  # the two lines that the diagnosis of a run reads
+LEARNED_TEMPERATURES = (0.01, 10.0)
 
 
-def unit_rows(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    """Rows scaled to length 1, in float32 or wider; a zero row stays zero."""
-    return functional.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The projections of one step, of all ranks.
 
-
-def _checked(z_a: Tensor, z_b: Tensor, temperature: float) -> Float[Tensor, "m d"]:
-    if not temperature > 0:
-        raise ConfigError(sentence("temperature", "larger than 0", temperature, "SimCLR uses 0.1 to 0.5"))
-    if z_a.shape != z_b.shape or z_a.ndim != 2 or not len(z_a):
-        shapes = f"{tuple(z_a.shape)} and {tuple(z_b.shape)}"
-        raise DataError(f"`z_a` and `z_b` must be two (n, d) matrices of one shape, got {shapes}; align the views")
-    return unit_rows(torch.cat([z_a, z_b]))
-
-
-def _nt_xent(u: Float[Tensor, "m d"], temperature: float, tile: int | None) -> Float[Tensor, ""]:
-    if len(u) == 2:  # the twin is the only candidate: p = 1 whatever the weights, so exactly 0, exactly flat
-        return (u * 0).sum()
-    return NtXent.apply(u, temperature, tile)
-
-
-def nt_xent(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float) -> Float[Tensor, ""]:
-    """Normalised temperature-scaled cross entropy: how surely each view picks its twin among all other views.
-
-    log(2N−1) when all rows are equal, at every temperature; 0 with zero gradient for N = 1, where the twin is the only
-    candidate (the trainer refuses that batch; the classroom explains it).
-
-    Args:
-        z_a, z_b: projections of two views, row i of both from image i. Any scale, finite.
-        temperature: > 0; 0.5 is the paper's choice for CIFAR-10.
-
-    Returns:
-        Scalar in nats, ≥ 0, mean over the 2N anchors, float32 or wider.
-
-    Raises:
-        ConfigError: temperature ≤ 0. DataError: the shapes differ.
-
-    Source: Chen et al. 2020, equation 1.
+    views: V ≥ 2 matrices (n, d), row i of each from image i, of any scale, with gradient. index: (n,) the images' rows in
+    the training set. label: (n,) class numbers, where they are known. keys: the momentum encoder's z of the same views,
+    without gradient, for the objectives that need them.
     """
-    return _nt_xent(_checked(z_a, z_b, temperature), temperature, None)
+
+    views: tuple[Tensor, ...]
+    index: Tensor
+    label: Tensor | None = None
+    keys: tuple[Tensor, ...] | None = None
 
 
-def nt_xent_tiled(
-    z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float, tile: int = 512
-) -> Float[Tensor, ""]:
-    """The value and gradient of `nt_xent` in O(N·tile) memory.
+class ReferenceLine(NamedTuple):
+    """A value of the loss that means something: `id` for programs, `label` for people."""
 
-    Args:
-        z_a, z_b, temperature: as for `nt_xent`.
-        tile: rows of the similarity matrix held at once, ≥ 1.
+    id: str
+    value: float
+    label: Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What an objective is made for: the run's temperature and seed, the number of its images, the width of z."""
+
+    temperature: float
+    learned: bool = False  # the temperature is a parameter
+    images: int
+    dim: int
+    seed: int = 0
+
+
+class Objective(nn.Module):
+    """An objective made for one run: the loss of a batch, what it remembers, and what its values are read against.
+
+    `needs` names what a batch must bring beyond views and index ("keys", "label"); `momentum` is the momentum encoder's, for
+    those that need keys.
     """
-    if tile < 1:
-        raise ConfigError(sentence("tile", "1 or larger", tile, "512 suits most processors"))
-    return _nt_xent(_checked(z_a, z_b, temperature), temperature, tile)
 
+    needs: frozenset[str] = frozenset()
+    momentum: float | None = None
 
-def nt_xent_auto(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float) -> Float[Tensor, ""]:
-    """NT-Xent by whichever form is faster at this size."""
-    rows = 2 * len(z_a)
-    return _nt_xent(_checked(z_a, z_b, temperature), temperature, None if rows <= DENSE_MAX_ROWS else 512)
+    def __init__(self, params: Any, setting: Setting) -> None:
+        super().__init__()
+        self.params, self.setting = params, setting
+        self._fixed = setting.temperature
+        low, high = LEARNED_TEMPERATURES
+        if setting.learned and not low <= setting.temperature <= high:
+            rule = f"from {low:g} to {high:g} where it is learned"
+            raise ConfigError(sentence("temperature", rule, setting.temperature, "start inside"))
+        start = nn.Parameter(torch.tensor(math.log(setting.temperature))) if setting.learned else None
+        self.register_parameter("log_temperature", start)
 
+    @property
+    def tau(self) -> float | Tensor:
+        """The temperature as the loss uses it: a tensor with its gradient where it is learned."""
+        if self.log_temperature is None:
+            return self._fixed
+        low, high = map(math.log, LEARNED_TEMPERATURES)
+        return self.log_temperature.clamp(low, high).exp()
 
-def decoupled(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float) -> Float[Tensor, ""]:
-    """NT-Xent without the positive in the denominator, which keeps the gradient alive in small batches. Can be negative.
+    @property
+    def temperature(self) -> float:
+        """The temperature now."""
+        return float(self.tau)
 
-    Source: Yeh et al. 2022, equation 6 (DCL). N = 1 has an empty denominator and is refused.
-    """
-    u = _checked(z_a, z_b, temperature)
-    n = len(z_a)
-    if n < 2:
-        raise DataError(sentence("batch", "at least 2 images", n, "without negatives this loss does not exist"))
-    logits = torch.mm(u, u.T) / temperature
-    positive = torch.cat([logits.diagonal(n), logits.diagonal(n)])
-    i = torch.arange(2 * n, device=u.device)
-    excluded = torch.zeros_like(logits, dtype=torch.bool)
-    excluded[i, i] = excluded[i, i.roll(n)] = True
-    return (logits.masked_fill(excluded, -torch.inf).logsumexp(1) - positive).mean()
+    def set_temperature(self, value: float) -> None:
+        """Take the temperature that a schedule gives."""
+        if not value > 0:
+            raise ConfigError(sentence("temperature", "larger than 0", value, "SimCLR uses 0.1 to 0.5"))
+        if self.log_temperature is None:
+            self._fixed = float(value)
+        else:
+            self.log_temperature.data.fill_(math.log(value))
 
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        """The loss in nats, float32 or wider; changes nothing."""
+        raise NotImplementedError
 
-def alignment_only(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float) -> Float[Tensor, ""]:
-    """Mean squared distance of the two views and nothing else: the loss that collapses, for the lessons on failure.
+    def update(self, batch: Batch) -> None:
+        """After the optimizer's step: remember what the objective remembers of this batch; bring τ back into its range."""
+        if self.log_temperature is not None:
+            self.log_temperature.data.clamp_(*map(math.log, LEARNED_TEMPERATURES))
 
-    2 − 2·cosine, in [0, 4]; the temperature has no effect. Source: the alignment term of Wang & Isola 2020.
-    """
-    u = _checked(z_a, z_b, temperature)
-    half = len(u) // 2
-    return (u[:half] - u[half:]).square().sum(1).mean()
+    def lines(self, n: int, dim: int, views: int = 2) -> tuple[ReferenceLine, ...]:
+        """The lines of a batch of n images whose z has dim columns; empty where nothing is known.
+
+        Lines called "ceiling" and "floor" are also written into every report, and a diagnosis judges by them.
+        """
+        return ()
+
+    def value_at(self, line: str, n: int, dim: int, views: int = 2) -> float | None:
+        """The value of one line; None where the objective has no such line."""
+        return next((found.value for found in self.lines(n, dim, views) if found.id == line), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,87 +141,82 @@ class TileParams(Params):
     )
 
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-CEILING, FLOOR = "ceiling", "floor"  # the two lines that the diagnosis of a run reads
+class NtXentObjective(Objective):
+    """NT-Xent of any number of views."""
 
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        return nt_xent_views(batch.views, temperature=self.tau, tile=self.params.tile)
 
-class ReferenceLine(NamedTuple):
-    """A value of the loss that means something: `id` for programs, `label` for people."""
-
-    id: str
-    value: float
-    label: Label
-
-
-Lines = Callable[[int, int], tuple[ReferenceLine, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """An objective made for one run: the loss of a batch, and what its values are read against.
-
-    `lines(n, dim)` gives the lines of a batch of n images whose z has dim columns; empty where nothing is known. Lines
-    called "ceiling" and "floor" are also written into every report, and a diagnosis judges by them.
-    """
-
-    loss: Loss
-    lines: Lines = lambda n, dim: ()
-
-    def value_at(self, line: str, n: int, dim: int) -> float | None:
-        """The value of one line; None where the objective has no such line."""
-        return next((found.value for found in self.lines(n, dim) if found.id == line), None)
-
-
-def _nt_xent_objective(temperature: float, params: TileParams) -> Objective:
-    def loss(z_a: Tensor, z_b: Tensor) -> Tensor:
-        if params.tile is None:
-            return nt_xent_auto(z_a, z_b, temperature=temperature)
-        return nt_xent_tiled(z_a, z_b, temperature=temperature, tile=params.tile)
-
-    def lines(n: int, dim: int) -> tuple[ReferenceLine, ...]:
+    def lines(self, n: int, dim: int, views: int = 2) -> tuple[ReferenceLine, ...]:
+        if views != 2:
+            return ()
         m = 2 * n - 1
         even = Label(f"even on the sphere, d = {dim}", f"球面均匀分布，d = {dim}")
         return (
             ReferenceLine(CEILING, loss_ceiling(n), Label(f"all equal: ln {m}", f"全部相同：ln {m}")),
-            ReferenceLine("uniform", loss_uniform_sphere(n, dim, temperature), even),
-            ReferenceLine(FLOOR, loss_floor(n, temperature), Label("least possible", "理论最小值")),
+            ReferenceLine("uniform", loss_uniform_sphere(n, dim, self.temperature), even),
+            ReferenceLine(FLOOR, loss_floor(n, self.temperature), Label("least possible", "理论最小值")),
         )
 
-    return Objective(loss=loss, lines=lines)
+
+class Decoupled(Objective):
+    """NT-Xent without the positives in the denominator."""
+
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        return decoupled(batch.views, temperature=self.tau)
 
 
-def _unbounded(function: Callable[..., Tensor]) -> Callable[[float, Any], Objective]:
-    def build(temperature: float, params: Any) -> Objective:
-        return Objective(loss=lambda z_a, z_b: function(z_a, z_b, temperature=temperature))
+class AlignmentOnly(Objective):
+    """The squared distance of views; it has no temperature."""
 
-    return build
+    def __init__(self, params: Any, setting: Setting) -> None:
+        if setting.learned:
+            remedy = "this objective has no temperature to learn"
+            raise ConfigError(sentence("temperature_schedule", "constant with alignment", "learned", remedy))
+        super().__init__(params, setting)
+
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        return alignment_only(batch.views)
 
 
-OBJECTIVES: dict[str, Choice[Callable[[float, Any], Objective]]] = {
+OBJECTIVES: dict[str, Choice[Callable[[Any, Setting], Objective]]] = {
     "nt_xent": Choice(
         label=Label("NT-Xent (SimCLR)", "NT-Xent（SimCLR）"),
-        run=_nt_xent_objective,
+        run=NtXentObjective,
         params=TileParams,
         source="Chen et al. 2020, equation 1",
     ),
     "dcl": Choice(
         label=Label("Decoupled (DCL), for small batches", "解耦损失（DCL），适合小批次"),
-        run=_unbounded(decoupled),
+        run=Decoupled,
         source="Yeh et al. 2022, equation 6",
     ),
     "alignment": Choice(
         label=Label("Alignment only (collapses: a lesson)", "只有对齐项（会坍缩：教学用）"),
-        run=_unbounded(alignment_only),
+        run=AlignmentOnly,
         source="Wang & Isola 2020, the alignment term alone",
     ),
 }
 
 
-def make_objective(config: TrainConfig) -> Objective:
+def make_objective(config: TrainConfig, *, images: int, dim: int, temperature_schedule: str = "constant") -> Objective:
     """The objective that a run's settings name, with its temperature and parameters.
 
+    Args:
+        config: the run's training settings.
+        images: pictures of the training set, one slot each where an objective remembers them.
+        dim: width of z.
+        temperature_schedule: "learned" makes τ a parameter; any other is the trainer's, by `set_temperature`.
+
     Raises:
-        ConfigError: an unknown objective or parameter.
+        ConfigError: an unknown objective or parameter, or a learned temperature that starts out of range.
     """
     entry = pick(OBJECTIVES, config.objective, "objective")
-    return entry.run(config.temperature, make_params(entry.params, config.objective_params))
+    setting = Setting(
+        temperature=config.temperature,
+        learned=temperature_schedule == "learned",
+        images=images,
+        dim=dim,
+        seed=config.seed,
+    )
+    return entry.run(make_params(entry.params, config.objective_params), setting)

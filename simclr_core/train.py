@@ -23,8 +23,9 @@ from simclr_core.augment import augment_pair
 from simclr_core.config import RunConfig, run_id, to_dict
 from simclr_core.device import ThreadGovernor, choose_device, choose_precision
 from simclr_core.errors import ConfigError, DataError, RunError, sentence
+from simclr_core.losses import unit_rows
 from simclr_core.model import SimClr, build_model
-from simclr_core.objectives import CEILING, FLOOR, make_objective, unit_rows
+from simclr_core.objectives import CEILING, FLOOR, Batch, Objective, make_objective
 from simclr_core.optimizers import make_optimizer
 from simclr_core.records import ImageSet, TrainStep
 from simclr_core.store import RunDir, read_json, require_space
@@ -102,11 +103,22 @@ class Training:
         train = self.config.train
         self.device = choose_device(train.device)
         self.precision = choose_precision(train.precision, self.device)
-        self.objective = make_objective(train)
+        self.objective = self._make_objective().to(self.device)
         self.governor = ThreadGovernor(train.threads, threads_before)
         self.model = build_model(self.config.model, train.seed).to(self.device)
         self.optimizer = make_optimizer(self.model, train)
         self._pixels = image_tensor(self.images, self.device)
+
+    def _make_objective(self) -> Objective:
+        made = make_objective(self.config.train, images=len(self.images), dim=self.config.model.proj_dim)
+        if missing := made.needs - ({"label"} if self.images.label is not None else set()):
+            remedy = "choose another objective, or pictures with labels"
+            raise ConfigError(
+                sentence(
+                    "objective", f"one that can do without {', '.join(missing)}", self.config.train.objective, remedy
+                )
+            )
+        return made
 
     # -- the run directory -------------------------------------------------------------------------------------------
     def _open(self, run: RunDir, resume: bool) -> None:
@@ -136,6 +148,7 @@ class Training:
             self.model.load_state_dict(load_file(folder / "model.safetensors", device=str(self.device)))
             state = torch.load(folder / "optimizer.pt", map_location=self.device, weights_only=True)
             self.optimizer.load_state_dict(state["optimizer"])
+            self.objective.load_state_dict(state.get("objective", {}))
             torch.set_rng_state(state["rng"].cpu())
             self.step, self.seconds = state["step"], state["seconds"]
         run.cut_metrics(self.step)
@@ -148,6 +161,7 @@ class Training:
             save_model(self.model, self.config, folder / "model.safetensors")
             state = {
                 "optimizer": self.optimizer.state_dict(),
+                "objective": self.objective.state_dict(),
                 "step": self.step,
                 "seconds": self.seconds,
                 "rng": torch.get_rng_state(),
@@ -176,26 +190,34 @@ class Training:
         self._stop = True
 
     def _batch(self) -> Tensor:
+        """Rows of the training set."""
         epoch, place = divmod(self.step, self.steps_per_epoch)
         order = torch.randperm(len(self.images), generator=stream(self.config.train.seed, "order", epoch))
         size = self.config.train.batch_size
-        return self._pixels[order[place * size : (place + 1) * size].to(self.device)]
+        return order[place * size : (place + 1) * size].to(self.device)
+
+    def _label(self, index: Tensor) -> Tensor | None:
+        label = self.images.label
+        return None if label is None else torch.from_numpy(label[index.cpu().numpy()]).long().to(self.device)
 
     def _advance(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One optimisation step; the loss, the gradient's norm and both views' z."""
         config = self.config
         generator = stream(config.train.seed, "views", self.step, self.device)
-        view_a, view_b = augment_pair(self._batch(), config.augment, generator, size=config.image_size)
+        index = self._batch()
+        view_a, view_b = augment_pair(self._pixels[index], config.augment, generator, size=config.image_size)
         self.model.train()
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             _, z = self.model(torch.cat([view_a, view_b]))
         z_a, z_b = z.float().chunk(2)
-        loss = self.objective.loss(z_a, z_b)
+        batch = Batch(views=(z_a, z_b), index=index, label=self._label(index))
+        loss = self.objective(batch)
         self.optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.train.clip_norm or math.inf)
         self.optimizer.set_rate(rate_at(self.step, self.steps, warmup=config.train.warmup))
         self.optimizer.step()
+        self.objective.update(batch)
         return loss.detach(), norm, z_a.detach(), z_b.detach()
 
     def _require_finite(self, loss: float) -> None:

@@ -9,21 +9,12 @@ from pytorch_metric_learning.losses import NTXentLoss as MetricLearning
 
 from simclr_core.config import TrainConfig
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.objectives import (
-    OBJECTIVES,
-    _checked,
-    alignment_only,
-    decoupled,
-    make_objective,
-    nt_xent,
-    nt_xent_auto,
-    nt_xent_tiled,
-)
-from simclr_core.registry import make_params
+from simclr_core.losses import _stacked, alignment_only, decoupled, nt_xent_views
+from simclr_core.objectives import OBJECTIVES, Batch, Objective, make_objective, nt_xent, nt_xent_tiled
 
 FORMS = {
     "dense": nt_xent,
-    "auto": nt_xent_auto,
+    "auto": lambda a, b, *, temperature: nt_xent_views((a, b), temperature=temperature),
     "tiles of 3": lambda a, b, *, temperature: nt_xent_tiled(a, b, temperature=temperature, tile=3),
     "tiles of 7": lambda a, b, *, temperature: nt_xent_tiled(a, b, temperature=temperature, tile=7),
     "one tile": lambda a, b, *, temperature: nt_xent_tiled(a, b, temperature=temperature, tile=512),
@@ -124,7 +115,7 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature):
 
 def test_different_shapes_are_refused_with_both():
     with pytest.raises(DataError, match=r"\(3, 4\) and \(2, 4\)"):
-        _checked(torch.ones(3, 4), torch.ones(2, 4), 0.1)
+        _stacked((torch.ones(3, 4), torch.ones(2, 4)), 0.1)
 
 
 def test_tile_must_be_positive():
@@ -140,29 +131,36 @@ def test_decoupled_leaves_the_positive_out():
         partner = (i + 7) % 14
         others = [math.exp(float(u[i] @ u[k]) / 0.3) for k in range(14) if k not in (i, partner)]
         total += math.log(sum(others)) - float(u[i] @ u[partner]) / 0.3
-    assert decoupled(a, b, temperature=0.3).item() == pytest.approx(total / 14, rel=1e-5)
+    assert decoupled((a, b), temperature=0.3).item() == pytest.approx(total / 14, rel=1e-5)
 
 
 def test_decoupled_refuses_one_image():
     with pytest.raises(DataError, match="at least 2 images"):
-        decoupled(*views(1, 5), temperature=0.3)
+        decoupled(views(1, 5), temperature=0.3)
 
 
 def test_alignment_is_twice_one_minus_cosine():
     a, b = views(9, 5)
     cosine = torch.nn.functional.cosine_similarity(a, b).mean()
-    assert alignment_only(a, b, temperature=1).item() == pytest.approx(2 - 2 * cosine.item(), rel=1e-5)
-    assert alignment_only(a, a, temperature=1).item() == pytest.approx(0, abs=1e-6)
+    assert alignment_only((a, b)).item() == pytest.approx(2 - 2 * cosine.item(), rel=1e-5)
+    assert alignment_only((a, a)).item() == pytest.approx(0, abs=1e-6)
+
+
+def made(name: str, *, images: int = 6, dim: int = 4, **settings) -> Objective:
+    return make_objective(TrainConfig(objective=name, **settings), images=images, dim=dim)
+
+
+def batch_of(*z: torch.Tensor) -> Batch:
+    index = torch.arange(len(z[0]))
+    return Batch(views=z, index=index, label=index // 2, keys=tuple(x.detach() for x in z))
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 class TestContract:
     def test_scalar_finite_differentiable_and_inputs_untouched(self, name):
-        entry = OBJECTIVES[name]
-        objective = entry.run(0.2, make_params(entry.params, {}))
         a, b = (x.requires_grad_() for x in views(6, 4))
         before = a.detach().clone()
-        loss = objective.loss(a, b)
+        loss = made(name)(batch_of(a, b))
         loss.backward()
         assert loss.shape == ()
         assert torch.isfinite(a.grad).all()
@@ -170,21 +168,19 @@ class TestContract:
         assert torch.equal(a.detach(), before)
 
     def test_same_input_same_value(self, name):
-        entry = OBJECTIVES[name]
-        objective = entry.run(0.2, make_params(entry.params, {}))
-        a, b = views(6, 4)
-        assert objective.loss(a, b) == objective.loss(a, b)
+        objective, batch = made(name), batch_of(*views(6, 4))
+        assert objective(batch) == objective(batch)
 
     def test_reference_lines_are_named_finite_and_hold(self, name):
-        objective = make_objective(TrainConfig(objective=name))
+        objective = made(name)
         lines = objective.lines(6, 4)
         assert len({line.id for line in lines}) == len(lines)
         assert all(math.isfinite(line.value) and line.label.en and line.label.zh for line in lines)
         ceiling, floor = (objective.value_at(line, 6, 4) for line in ("ceiling", "floor"))
         if ceiling is not None:
-            assert objective.loss(torch.ones(6, 4), torch.ones(6, 4)).item() == pytest.approx(ceiling, rel=1e-6)
+            assert objective(batch_of(torch.ones(6, 4), torch.ones(6, 4))).item() == pytest.approx(ceiling, rel=1e-6)
         if floor is not None:
-            assert floor <= objective.loss(torch.eye(6), torch.eye(6)).item()
+            assert floor <= objective(batch_of(torch.eye(6), torch.eye(6))).item()
 
     def test_label_and_source(self, name):
         assert all(OBJECTIVES[name].label)
@@ -192,7 +188,18 @@ class TestContract:
 
 
 def test_nt_xent_is_read_against_three_lines_and_the_others_against_none():
-    found = {
-        name: [line.id for line in make_objective(TrainConfig(objective=name)).lines(8, 16)] for name in OBJECTIVES
-    }
+    found = {name: [line.id for line in made(name).lines(8, 16)] for name in OBJECTIVES}
     assert found == {"nt_xent": ["ceiling", "uniform", "floor"], "dcl": [], "alignment": []}
+
+
+@pytest.mark.parametrize("tile", [3, 512])
+@pytest.mark.parametrize("temperature", [0.002, 0.02, 0.3])
+def test_the_slope_of_a_learned_temperature_equals_autograd(temperature, tile):
+    a, b = views(11, 7, dtype=torch.float64)
+    tau = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
+    nt_xent_tiled(a, b, temperature=tau, tile=tile).backward()
+    again = tau.detach().clone().requires_grad_()
+    u = torch.nn.functional.normalize(torch.cat([a, b]), dim=1)
+    logits = (u @ u.T / again).masked_fill(torch.eye(22, dtype=torch.bool), -torch.inf)
+    torch.nn.functional.cross_entropy(logits, (torch.arange(22) + 11) % 22).backward()
+    torch.testing.assert_close(tau.grad, again.grad, rtol=1e-9, atol=1e-12)
