@@ -13,12 +13,17 @@ from simclr_core.registry import Label
 HERE = Path(__file__).resolve().parent
 
 
+EXPLORE = Label("Explore", "探索")
+LEARN = Label("Learn", "课堂")
+
+
 class Entry(NamedTuple):
-    """How a page stands in the navigation."""
+    """How a page stands in the navigation, and under which heading."""
 
     icon: str
     title: Label
     help: Label
+    section: Label = EXPLORE
 
 
 PAGES = {  # file and URL path → entry; the first is home
@@ -45,6 +50,7 @@ PAGES = {  # file and URL path → entry; the first is home
     "temperature": Entry(
         ":material/device_thermostat:", Label("Temperature", "温度系数"),
         Label("What the temperature does to the softmax and the loss.", "温度系数 τ 如何影响 softmax 与损失。"),
+        section=LEARN,
     ),
 }  # fmt: skip
 
@@ -59,6 +65,14 @@ def page(name: str, entry: Entry) -> st.Page:
         default=home,
         help=label(entry.help),
     )
+
+
+def sections() -> dict[str, list[st.Page]]:
+    """The pages under their headings, in the order of the list."""
+    found: dict[str, list[st.Page]] = {}
+    for name, entry in PAGES.items():
+        found.setdefault(label(entry.section), []).append(page(name, entry))
+    return found
 
 
 def sidebar() -> None:
@@ -79,7 +93,7 @@ def sidebar() -> None:
 state.begin()
 st.set_page_config(page_title=t("shell.title"), page_icon=str(HERE / "ui" / "logo.svg"), layout="wide")
 st.logo(HERE / "ui" / "logo.svg", size="large")
-chosen = st.navigation([page(name, entry) for name, entry in PAGES.items()])
+chosen = st.navigation(sections())
 with error_frame():
     sidebar()
     chosen.run()

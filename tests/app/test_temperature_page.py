@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from pages.ui.components.temperature import HERE, MODULES, batch, bundle, read_view
+from pages.ui.components.temperature import batch, read_view
 from simclr_core import similarity as sim
 from simclr_core.presets import PRESETS
 from simclr_core.tables import load_pairs
@@ -75,13 +75,6 @@ def test_a_reported_view_goes_into_the_url_and_defaults_do_not(open_page):
 def test_the_batch_form_has_no_diagonal():
     made = batch("x", "X", "note", np.eye(4), sim.interleaved_partner(2))
     assert [made["similarity"][i][i] for i in range(4)] == [None] * 4
-
-
-def test_the_bundle_is_one_module():
-    text = bundle()
-    assert "import {" not in text
-    assert text.count("export default") == 1
-    assert {p.name for p in HERE.glob("*.js")} == set(MODULES)
 
 
 def test_heavy_libraries_stay_out():

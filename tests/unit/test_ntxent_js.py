@@ -12,7 +12,7 @@ import pytest
 from simclr_core import similarity as sim
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "pages" / "ui" / "components" / "temperature" / "ntxent.js"
+MODULE = ROOT / "pages" / "ui" / "components" / "shared" / "ntxent.js"
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "worksheet.json").read_text())
 SWEEP = [0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2]
 NODE = shutil.which("node")

@@ -1,13 +1,10 @@
 """The temperature explorer in the browser: similarity matrix, softmax, fraction and loss, moved by one slider.
 
-The browser computes everything in float64 (`ntxent.js`, tested against `simclr_core.similarity`). A component's module is
-loaded from a blob, where relative imports fail, so the files are joined into one module and their imports taken out;
-tests import `ntxent.js` by itself.
+The browser computes everything in float64 (`shared/ntxent.js`, tested against `simclr_core.similarity`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,8 +12,9 @@ from typing import Any, TypedDict
 import numpy as np
 import streamlit as st
 
+from pages.ui.components.shared import bundle
+
 HERE = Path(__file__).parent
-MODULES = ("ntxent.js", "format.js", "panels.js", "curves.js", "temperature.js")  # a module after those it imports
 TAU_LOW, TAU_HIGH, TAU_DEFAULT = 0.01, 10.0, 0.5
 N_LOW, N_HIGH, N_DEFAULT = 3, 16, 6
 
@@ -39,12 +37,6 @@ class Batch(TypedDict):
     similarity: list[list[float | None]]
     partner: list[int]
     adjustable: bool
-
-
-def bundle() -> str:
-    """The component's one JavaScript module."""
-    text = "\n".join((HERE / name).read_text(encoding="utf-8") for name in MODULES)
-    return re.sub(r'^import \{[^}]*\} from "\./[a-z]+\.js"\n', "", text, flags=re.MULTILINE)
 
 
 def batch(
@@ -82,7 +74,9 @@ def _clamped(value: Any, default: float, low: float, high: float) -> float:
 
 
 _COMPONENT = st.components.v2.component(
-    "temperature_explorer", js=bundle(), css=(HERE / "temperature.css").read_text(encoding="utf-8")
+    "temperature_explorer",
+    js=bundle(HERE / "temperature.js"),
+    css=(HERE / "temperature.css").read_text(encoding="utf-8"),
 )
 
 

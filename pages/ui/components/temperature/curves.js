@@ -1,7 +1,8 @@
 // Loss and pull over temperature, with the lines that give a loss its scale, and dots that move. Dragging sets tau.
 
-import { el, fill, fmt, setAttr, setText, svg } from "./format.js"
-import { lossCeiling, lossFloor, lossRows, mean, pullRows } from "./ntxent.js"
+import { el, setAttr, setText, svg } from "../shared/dom.js"
+import { fill, fmt } from "../shared/format.js"
+import { lossCeiling, lossFloor, lossRows, mean, pullRows } from "../shared/ntxent.js"
 
 export const LOW = 0.01
 export const HIGH = 10

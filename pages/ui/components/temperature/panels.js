@@ -3,7 +3,8 @@
 // A panel gets `app`: { batch: { s, partner, m }, texts, act } and draws a `frame`: { tau, log, row, col, p, q, gradient,
 // losses, total, shares, curve }. `row` is the anchor shown, `col` the lit candidate or null. `act` holds what a person can do.
 
-import { colour, el, fill, fmt, fmtShare, fmtSimilarity, fmtTau, LOG_LOW, place, setAttr, setText, subscript, svg } from "./format.js"
+import { el, roving, setAttr, setText, svg } from "../shared/dom.js"
+import { colour, fill, fmt, fmtShare, fmtSimilarity, fmtTau, LOG_LOW, place, subscript } from "../shared/format.js"
 
 const PRINTED = 8 // up to this many views both numbers fit into a cell,
 const NUMBERED = 12 // up to this many one does
@@ -12,24 +13,6 @@ const TERMS = 5 // terms of a long denominator that are written out
 
 function kindOf(batch, i, k) {
   return k === batch.partner[i] ? "positive" : k === i ? "self" : "negative"
-}
-
-// One Tab stop for a group of items; arrow keys walk inside it, Enter and Space do what a click does.
-function roving(items, keys, step) {
-  items.forEach((item, at) => {
-    item.onkeydown = (event) => {
-      const move = keys[event.key]
-      const press = event.key === "Enter" || event.key === " "
-      if (move === undefined && !press) return
-      event.preventDefault()
-      if (press) return item.onclick?.()
-      event.stopPropagation()
-      const next = step(at, move)
-      items[at].setAttribute("tabindex", "-1")
-      items[next].setAttribute("tabindex", "0")
-      items[next].focus()
-    }
-  })
 }
 
 // Mouse, touch and focus do the same thing: light the twins of (i, k) everywhere; a click keeps them lit.

@@ -2,8 +2,9 @@
 // Everything is computed in the browser; Python hears of a change only when a hand is lifted.
 
 import { curvesPanel, fraction, HIGH, LOW, sweep } from "./curves.js"
-import { el, fill, fmt, fmtShare, fmtSimilarity, fmtTau, setAttr, setText, subscript } from "./format.js"
-import { effectiveNegatives, gradientRow, lossRows, mean, missing, pullRows, softmaxRows } from "./ntxent.js"
+import { el, setAttr, setText } from "../shared/dom.js"
+import { fill, fmt, fmtShare, fmtSimilarity, fmtTau, subscript } from "../shared/format.js"
+import { effectiveNegatives, gradientRow, lossRows, mean, missing, pullRows, softmaxRows } from "../shared/ntxent.js"
 import { barsPanel, fractionPanel, matrixPanel } from "./panels.js"
 
 const LABELLED = [0.01, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10]

@@ -1,8 +1,7 @@
-// Numbers as text, numbers as colours, and two helpers that make elements. Text is always set as text, never as HTML.
+// Numbers as text and numbers as colours. No DOM in here.
 
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 const SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉"
-const SVG = "http://www.w3.org/2000/svg"
 
 export function subscript(n) {
   return [...String(n)].map((c) => SUBSCRIPT[c]).join("")
@@ -69,32 +68,4 @@ export const LOG_LOW = 6 // the log scale of shares starts at 10^-6
 export function place(p, log) {
   if (!log) return p
   return p > 0 ? Math.max(0, 1 + Math.log10(p) / LOG_LOW) : 0
-}
-
-function make(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === false || value == null) continue
-    if (name.startsWith("on")) node[name] = value
-    else node.setAttribute(name, value === true ? "" : value)
-  }
-  node.append(...children.filter((child) => child != null))
-  return node
-}
-
-export function el(tag, attributes = {}, ...children) {
-  return make(document.createElement(tag), attributes, children)
-}
-
-export function svg(tag, attributes = {}, ...children) {
-  return make(document.createElementNS(SVG, tag), attributes, children)
-}
-
-// Write only what changed: most of the 1024 cells of a large batch keep their text from frame to frame.
-export function setText(node, text) {
-  if (node.shown !== text) node.textContent = node.shown = text
-}
-
-export function setAttr(node, name, value) {
-  const memo = (node.memo ??= {})
-  if (memo[name] !== value) node.setAttribute(name, (memo[name] = value))
 }

@@ -1,0 +1,50 @@
+// Elements made, written and walked through by keys. Text is always set as text, never as HTML.
+
+const SVG = "http://www.w3.org/2000/svg"
+
+function make(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue
+    if (name.startsWith("on")) node[name] = value
+    else node.setAttribute(name, value === true ? "" : value)
+  }
+  node.append(...children.filter((child) => child != null))
+  return node
+}
+
+export function el(tag, attributes = {}, ...children) {
+  return make(document.createElement(tag), attributes, children)
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  return make(document.createElementNS(SVG, tag), attributes, children)
+}
+
+// Write only what changed: most of the 1024 cells of a large batch keep their text from frame to frame.
+export function setText(node, text) {
+  if (node.shown !== text) node.textContent = node.shown = text
+}
+
+export function setAttr(node, name, value) {
+  const memo = (node.memo ??= {})
+  if (memo[name] !== value) node.setAttribute(name, (memo[name] = value))
+}
+
+// One Tab stop for a group of items; arrow keys walk inside it, Enter and Space do what a click does. `keys` says what an
+// arrow key adds to a place, `step(at, move)` where that leads; an item without a place to go stays.
+export function roving(items, keys, step) {
+  items.forEach((item, at) => {
+    item.onkeydown = (event) => {
+      const move = keys[event.key]
+      const press = event.key === "Enter" || event.key === " "
+      if (move === undefined && !press) return
+      event.preventDefault()
+      if (press) return item.onclick?.()
+      event.stopPropagation()
+      const next = step(at, move)
+      items[at].setAttribute("tabindex", "-1")
+      items[next].setAttribute("tabindex", "0")
+      items[next].focus()
+    }
+  })
+}
