@@ -2,7 +2,8 @@
 
 The distribution is torchvision's (`RandomResizedCrop`, `RandomHorizontalFlip`, `ColorJitter` with a clamp after each
 of its operations and a random order of them for every image, `RandomGrayscale`, `GaussianBlur`), so that a recipe from
-a paper means here what it means there. Randomness comes from an explicit generator alone.
+a paper means here what it means there. Randomness comes from an explicit generator alone. What the operations are, and
+recipes with one of them alone, is in `simclr_core.operations`.
 
 Legend: B images, H W their size, S the size of a view. Pixels are floats in [0, 1].
 """
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from simclr_core.config import AugmentConfig
@@ -22,6 +24,29 @@ LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
 RATIO = (3 / 4, 4 / 3)
 CROP_TRIES = 10  # torchvision gives up on a crop that does not fit after ten draws
 JITTER = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2}  # at strength 1, SimCLR appendix A
+_STILL = (1.0, 1.0, 1.0, 0.0)  # the amounts that change nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What was drawn for each of b views: with its picture, all that a view depends on.
+
+    Attributes:
+        box: top, left, height and width of the crop in pixels.
+        flipped: whether the view is mirrored.
+        jitter: factors of brightness, contrast and saturation (1 changes nothing); turn of the hue as a share of the
+            circle (0 changes nothing). Columns as in `JITTER`.
+        order: the columns of `jitter` in the order they are applied.
+        grey: whether the view is grey.
+        sigma: of the blur in pixels; 0 is no blur.
+    """
+
+    box: Int[Tensor, "b 4"]
+    flipped: Bool[Tensor, " b"]
+    jitter: Float[Tensor, "b 4"]
+    order: Int[Tensor, "b 4"]
+    grey: Bool[Tensor, " b"]
+    sigma: Float[Tensor, " b"]
 
 
 def augment_pair(
@@ -35,7 +60,7 @@ def augment_pair(
 def augment_views(
     images: UInt8[Tensor, "b 3 h w"], config: AugmentConfig, generator: torch.Generator, *, size: int | None = None
 ) -> Float[Tensor, "b 3 s s"]:
-    """One random view of every image.
+    """One random view of every image: `draw`, then `apply`.
 
     Args:
         images: uint8 pictures on the generator's device.
@@ -43,14 +68,28 @@ def augment_views(
         generator: where all randomness comes from.
         size: edge of a view in pixels; the picture's height by default.
     """
-    x = _crop_and_flip(images, config, generator, size or images.shape[-2])
-    if config.jitter_p and config.jitter_strength:
-        x = _jitter(x, config, generator)
-    if config.grayscale_p:
-        x = _on_some(x, config.grayscale_p, generator, lambda rows: _grey(rows).expand_as(rows))
-    if config.blur_p:
-        x = _on_some(x, config.blur_p, generator, lambda rows: _blur(rows, config.blur_sigma, generator))
-    return x
+    return apply(images, draw(images, config, generator), size=size)
+
+
+def draw(images: UInt8[Tensor, "b 3 h w"], config: AugmentConfig, generator: torch.Generator) -> Draws:
+    """Draw what is to be done to each image; of the images only number and size are looked at."""
+    b, _, h, w = images.shape
+    box = _crop_boxes(b, h, w, config.crop_scale, generator)
+    flipped = _chance(b, config.flip_p, generator)
+    jitter, order = _jitter_draws(b, config, generator)
+    grey = _some(b, config.grayscale_p, generator)
+    sigma = torch.zeros(b, device=generator.device)
+    blurred = _some(b, config.blur_p, generator)
+    sigma[blurred] = _uniform(int(blurred.sum()), *config.blur_sigma, generator)
+    return Draws(box, flipped, jitter, order, grey, sigma)
+
+
+def apply(images: UInt8[Tensor, "b 3 h w"], draws: Draws, *, size: int | None = None) -> Float[Tensor, "b 3 s s"]:
+    """Make the view of each image that was drawn for it; nothing here is random."""
+    x = _crop_and_flip(images, draws, size or images.shape[-2])
+    x = _jitter(x, draws)
+    x = _on_rows(x, draws.grey, lambda rows: _grey(rows).expand_as(rows))
+    return _on_rows(x, draws.sigma > 0, lambda rows: _blur(rows, draws.sigma[draws.sigma > 0]))
 
 
 def _uniform(n: int | tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -58,16 +97,23 @@ def _uniform(n: int | tuple[int, ...], low: float, high: float, generator: torch
     return torch.empty(shape, device=generator.device).uniform_(low, high, generator=generator)
 
 
-def _on_some(x: Tensor, p: float, generator: torch.Generator, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Replace a random share p of the rows."""
-    if p >= 1:
-        return change(x)
-    rows = (_uniform(len(x), 0, 1, generator) < p).nonzero()[:, 0]
-    return x.index_copy(0, rows, change(x[rows])) if len(rows) else x
+def _chance(b: int, p: float, generator: torch.Generator) -> Bool[Tensor, " b"]:
+    return _uniform(b, 0, 1, generator) < p
+
+
+def _some(b: int, p: float, generator: torch.Generator) -> Bool[Tensor, " b"]:
+    """True with probability p; nothing is drawn where there is no doubt."""
+    return _chance(b, p, generator) if 0 < p < 1 else torch.full((b,), p >= 1, device=generator.device)
+
+
+def _on_rows(x: Tensor, rows: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Replace the rows that a mask names."""
+    where = rows.nonzero()[:, 0]
+    return x.index_copy(0, where, change(x[where])) if len(where) else x
 
 
 # -- crop and flip: two matrix products per image ------------------------------------------------------------------------
-def _crop_boxes(b: int, h: int, w: int, scale: tuple[float, float], generator: torch.Generator) -> Int[Tensor, "4 b"]:
+def _crop_boxes(b: int, h: int, w: int, scale: tuple[float, float], generator: torch.Generator) -> Int[Tensor, "b 4"]:
     """Top, left, height, width of each crop: the first of ten draws that fits, else the whole picture."""
     area = _uniform((CROP_TRIES, b), *scale, generator) * (h * w)
     ratio = _uniform((CROP_TRIES, b), math.log(RATIO[0]), math.log(RATIO[1]), generator).exp()
@@ -79,7 +125,7 @@ def _crop_boxes(b: int, h: int, w: int, scale: tuple[float, float], generator: t
     width = torch.where(found, width.gather(0, first)[0], w)
     top = (_uniform(b, 0, 1, generator) * (h - height + 1)).floor().clamp(max=h - height)
     left = (_uniform(b, 0, 1, generator) * (w - width + 1)).floor().clamp(max=w - width)
-    return torch.stack([top, left, height, width]).long()
+    return torch.stack([top, left, height, width], 1).long()
 
 
 def _resampling(start: Tensor, length: Tensor, source: int, size: int) -> Float[Tensor, "b s source"]:
@@ -94,13 +140,12 @@ def _resampling(start: Tensor, length: Tensor, source: int, size: int) -> Float[
     return weight / weight.sum(-1, keepdim=True)
 
 
-def _crop_and_flip(images: Tensor, config: AugmentConfig, generator: torch.Generator, size: int) -> Tensor:
+def _crop_and_flip(images: Tensor, draws: Draws, size: int) -> Tensor:
     b, _, h, w = images.shape
-    top, left, height, width = _crop_boxes(b, h, w, config.crop_scale, generator)
+    top, left, height, width = draws.box.unbind(1)
     vertical = _resampling(top, height, h, size)
     horizontal = _resampling(left, width, w, size)
-    flipped = _uniform(b, 0, 1, generator) < config.flip_p
-    horizontal = torch.where(flipped[:, None, None], horizontal.flip(1), horizontal) / 255
+    horizontal = torch.where(draws.flipped[:, None, None], horizontal.flip(1), horizontal) / 255
     x = images.float().flatten(1, 2)  # (B, 3H, W): one product resamples the columns of all channels
     x = torch.bmm(x, horizontal.transpose(1, 2)).view(b, 3, h, size)
     return torch.matmul(vertical[:, None], x)
@@ -148,31 +193,36 @@ def _hue(x: Tensor, turn: Tensor) -> Tensor:
 _JITTER_STEPS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (_brightness, _contrast, _saturation, _hue)
 
 
-def _jitter_amounts(n: int, strength: float, generator: torch.Generator) -> Float[Tensor, "4 n"]:
-    amounts = []
-    for name, most in JITTER.items():
-        spread = most * strength
-        low, high = (-spread, spread) if name == "hue" else (max(0.0, 1 - spread), 1 + spread)
-        amounts.append(_uniform(n, low, high, generator))
-    return torch.stack(amounts)
+def _jitter_draws(b: int, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Amounts and order of the four parts for each image; amounts that change nothing where there is no jitter."""
+    amount = torch.tensor(_STILL, device=generator.device).repeat(b, 1)
+    order = torch.arange(4, device=generator.device).repeat(b, 1)
+    if not config.jitter_p or not config.jitter_strength:
+        return amount, order
+    chosen = _chance(b, config.jitter_p, generator).nonzero()[:, 0]
+    for column, (name, most) in enumerate(JITTER.items()):
+        spread = most * config.jitter_strength
+        low, high = (-spread, spread) if name == "hue" else (1 - spread, 1 + spread)
+        drawn = _uniform(len(chosen), low, high, generator)
+        if name in config.jitter_parts:
+            amount[chosen, column] = drawn
+    order[chosen] = _uniform((len(chosen), 4), 0, 1, generator).argsort(1)
+    return amount, order
 
 
-def _jitter(x: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+def _jitter(x: Tensor, draws: Draws) -> Tensor:
     """Colour jitter with its own order of the four operations for every image.
 
     Images that do the same operation in the same place of their order are taken together: 16 small batches, whatever
     the number of orders.
     """
-    chosen = (_uniform(len(x), 0, 1, generator) < config.jitter_p).nonzero()[:, 0]
-    amount = _jitter_amounts(len(chosen), config.jitter_strength, generator)
-    order = _uniform((len(chosen), 4), 0, 1, generator).argsort(1)
-    part = x[chosen]
     for place in range(4):
-        for which, step in enumerate(_JITTER_STEPS):
-            rows = (order[:, place] == which).nonzero()[:, 0]
+        for column, step in enumerate(_JITTER_STEPS):
+            amount = draws.jitter[:, column]
+            rows = ((draws.order[:, place] == column) & (amount != _STILL[column])).nonzero()[:, 0]
             if len(rows):
-                part.index_copy_(0, rows, step(part[rows], amount[which, rows]))
-    return x.index_copy(0, chosen, part)
+                x = x.index_copy(0, rows, step(x[rows], amount[rows]))
+    return x
 
 
 # -- blur ----------------------------------------------------------------------------------------------------------------
@@ -196,6 +246,6 @@ def _blur_matrix(sigma: Float[Tensor, " b"], size: int) -> Float[Tensor, "b s s"
     return weight / weight.sum(-1, keepdim=True)
 
 
-def _blur(x: Tensor, sigma: tuple[float, float], generator: torch.Generator) -> Tensor:
-    matrix = _blur_matrix(_uniform(len(x), *sigma, generator), x.shape[-1])[:, None]
+def _blur(x: Tensor, sigma: Float[Tensor, " b"]) -> Tensor:
+    matrix = _blur_matrix(sigma, x.shape[-1])[:, None]
     return torch.matmul(torch.matmul(matrix, x), matrix.transpose(2, 3))

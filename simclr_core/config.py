@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from simclr_core.errors import ConfigError, sentence
-from simclr_core.registry import Label, Params, make_params, number, option, span
+from simclr_core.registry import Label, Params, make_params, number, option, several, span
 
 R = TypeVar("R", bound=Params)
 SCHEMA = 1
@@ -19,6 +19,13 @@ AUTO = Label("automatic", "自动")
 # One meaning of "seen pictures" for every data set: enough for the small encoder in minutes, never under 4 epochs.
 AUTO_IMAGES_SEEN = 200_000
 AUTO_EPOCHS = (4, 400)
+
+JITTER_PARTS = {
+    "brightness": Label("Brightness", "亮度"),
+    "contrast": Label("Contrast", "对比度"),
+    "saturation": Label("Saturation", "饱和度"),
+    "hue": Label("Hue", "色调"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,7 @@ class AugmentConfig(Params):
         Label("Jitter strength", "抖动强度"),
         Label("1 = brightness, contrast, saturation 0.8 and hue 0.2", "1 = 亮度、对比度、饱和度 0.8，色调 0.2"),
     )
+    jitter_parts: tuple[str, ...] = several(tuple(JITTER_PARTS), JITTER_PARTS, Label("Jitter of", "抖动内容"))
     grayscale_p: float = number(0.2, 0, 1, Label("Grey", "灰度"))
     blur_p: float = number(0.0, 0, 1, Label("Blur", "模糊"))
     blur_sigma: tuple[float, float] = span((0.1, 2.0), 0.05, 8, Label("Blur σ (pixels)", "模糊 σ（像素）"))

@@ -14,6 +14,7 @@ from simclr_core.checkpoints import Encoder
 from simclr_core.config import AugmentConfig
 from simclr_core.device import choose_device
 from simclr_core.model import SimClr, build_model
+from simclr_core.operations import NOTHING
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import ImageSet
 from simclr_core.train import image_tensor, rate_at, stream
@@ -66,11 +67,10 @@ def _accuracy(net: Classifier, images: ImageSet, device: torch.device, size: int
     net.eval()
     assert images.label is not None
     label = torch.from_numpy(images.label)
-    still = replace(AUGMENT, crop_scale=(1.0, 1.0), flip_p=0.0)
     right = 0
     for start in range(0, len(images), 512):
         pixels = image_tensor(images.take(np.arange(start, min(start + 512, len(images)))), device)
-        views = augment_views(pixels, still, torch.Generator(device).manual_seed(0), size=size)
+        views = augment_views(pixels, NOTHING, torch.Generator(device).manual_seed(0), size=size)
         right += int((net(views).argmax(1).cpu() == label[start : start + 512]).sum())
     return right / len(images)
 

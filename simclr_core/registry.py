@@ -6,6 +6,7 @@ the command line, the pages and the contract tests iterate the dict, and build w
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -53,6 +54,11 @@ def option(default: str, values: Mapping[str, Label], label: Label, help: Label 
     return field(default=default, metadata={"kind": "option", "values": values, "label": label, "help": help})
 
 
+def several(default: tuple[str, ...], values: Mapping[str, Label], label: Label, help: Label = NO_HELP) -> Any:
+    """Declare any number of a few named values, in the order of the names."""
+    return field(default=default, metadata={"kind": "several", "values": values, "label": label, "help": help})
+
+
 def switch(default: bool, label: Label, help: Label = NO_HELP) -> Any:
     """Declare a yes/no."""
     return field(default=default, metadata={"kind": "switch", "label": label, "help": help})
@@ -81,6 +87,12 @@ def _option(name: str, value: Any, meta: Mapping[str, Any]) -> None:
         raise ConfigError(sentence(name, f"one of {', '.join(meta['values'])}", value, "choose one of these"))
 
 
+def _several(name: str, value: Any, meta: Mapping[str, Any]) -> None:
+    if not isinstance(value, tuple) or value != tuple(name for name in meta["values"] if name in value):
+        rule = f"a list of any of {', '.join(meta['values'])}, in this order"
+        raise ConfigError(sentence(name, rule, value, "write for example " + json.dumps([*meta["values"]][:2])))
+
+
 def _switch(name: str, value: Any, meta: Mapping[str, Any]) -> None:
     if not isinstance(value, bool):
         raise ConfigError(sentence(name, "true or false", value, "choose one of the two"))
@@ -90,6 +102,7 @@ _CHECKS: dict[str, Callable[[str, Any, Mapping[str, Any]], None]] = {
     "number": _number,
     "span": _span,
     "option": _option,
+    "several": _several,
     "switch": _switch,
 }
 

@@ -203,7 +203,11 @@ def reset_recipe(own: AugmentConfig, key: str) -> None:
     """Put every strength back to the run's own."""
     for f in fields(own):
         value = getattr(own, f.name)
-        st.session_state[f"{key}.{f.name}"] = tuple(map(float, value)) if isinstance(value, tuple) else float(value)
+        if f.metadata["kind"] == "number":
+            value = float(value)
+        elif f.metadata["kind"] == "span":
+            value = tuple(map(float, value))
+        st.session_state[f"{key}.{f.name}"] = value
 
 
 def show_views(run: RunDir, index: int, pixels: np.ndarray) -> None:

@@ -166,6 +166,21 @@ def _option(meta: Mapping[str, Any], text: str, note: str | None, key: str, begi
     )
 
 
+def _several(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> tuple[str, ...]:
+    shown = meta["values"]
+    chosen = st.pills(
+        text,
+        list(shown),
+        selection_mode="multi",
+        default=list(begin),
+        format_func=lambda n: label(shown[n]),
+        help=note,
+        key=key,
+        persist_state=KEEP,
+    )
+    return tuple(name for name in shown if name in chosen)
+
+
 def _switch(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> bool:
     return st.toggle(text, bool(begin), help=note, key=key, persist_state=KEEP)
 
@@ -174,5 +189,6 @@ _DRAW: dict[str, Callable[[Mapping[str, Any], str, str | None, str, Any], Any]] 
     "number": _number,
     "span": _span,
     "option": _option,
+    "several": _several,
     "switch": _switch,
 }

@@ -215,6 +215,7 @@ def test_the_recipe_is_the_runs_own_until_changed(open_pairs):
         at.slider(key=f"{key}.{name}").set_value(value).run()
         assert not at.exception
         assert not at.error
+    at.button_group(key=f"{key}.jitter_parts").set_value(["hue"]).run()
     assert "trained with another recipe" in texts(at)
     at.button(key="pairs.reset").click().run()
     assert at.slider(key=f"{key}.crop_scale").value == (0.2, 1.0)

@@ -1,6 +1,8 @@
 """Each operation equals torchvision's for the same amount; each draw has torchvision's distribution."""
 
 import math
+from dataclasses import replace
+from itertools import permutations
 
 import pytest
 import torch
@@ -65,7 +67,7 @@ def test_crop_equals_torchvision(pictures, box, size):
 
 def test_crop_boxes_have_torchvisions_distribution():
     n, scale = 20_000, (0.2, 1.0)
-    ours = augment._crop_boxes(n, 32, 32, scale, generator()).float()
+    ours = augment._crop_boxes(n, 32, 32, scale, generator()).float().T
     torch.manual_seed(0)
     x = torch.empty(3, 32, 32)
     drawn = [tv.RandomResizedCrop.make_params(tv.RandomResizedCrop(32, scale), [x]) for _ in range(2500)]
@@ -103,19 +105,31 @@ def test_probabilities_are_those_asked_for():
     assert abs((grey[:, 1, 0, 0] > 0.1).float().mean() - 0.2) < 0.03
 
 
-def test_jitter_orders_differ_between_images():
-    """Brightness and contrast do not commute once a value is clamped, so one amount in two orders gives two results."""
-    images = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8).repeat(400, 1, 1, 1)
-    x = images / 255
-    amounts = torch.tensor([1.6, 1.6, 1.6, 0.1]).repeat(400, 1).T.contiguous()
-    original = augment._jitter_amounts
-    augment._jitter_amounts = lambda n, s, g: amounts[:, :n]
-    try:
-        out = augment._jitter(x, AugmentConfig(jitter_p=1.0), generator())
-    finally:
-        augment._jitter_amounts = original
-    kinds = {tuple(row.round(decimals=3).flatten().tolist()) for row in out}
-    assert 8 <= len(kinds) <= 24
+def test_jitter_follows_the_order_drawn_for_each_image():
+    """All 24 orders, against torchvision's functions one after another; amounts that clamp, so that the order matters."""
+    picture = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=generator(2))
+    orders = list(permutations(range(4)))
+    images = picture.repeat(24, 1, 1, 1)
+    amounts = (1.6, 1.6, 1.6, 0.1)
+    draws = replace(
+        augment.draw(images, OFF, generator()), jitter=torch.tensor([amounts] * 24), order=torch.tensor(orders)
+    )
+    names = ("brightness", "contrast", "saturation", "hue")
+    ours = augment.apply(images, draws)
+    for view, order in zip(ours, orders, strict=True):
+        x = picture[0] / 255
+        for k in order:
+            x = getattr(reference, f"adjust_{names[k]}")(x, amounts[k])
+        torch.testing.assert_close(view, x, atol=1e-5, rtol=0)
+    assert len({tuple(v.round(decimals=3).flatten().tolist()) for v in ours}) > 8
+
+
+def test_orders_are_equally_likely():
+    images = torch.zeros(12_000, 3, 2, 2, dtype=torch.uint8)
+    order = augment.draw(images, AugmentConfig(jitter_p=1.0), generator()).order
+    counts = torch.bincount((order * torch.tensor([64, 16, 4, 1])).sum(1), minlength=256)
+    assert (counts > 0).sum() == 24
+    assert (counts[counts > 0] - 500).abs().max() < 5 * math.sqrt(500)
 
 
 def test_the_moments_of_whole_views_match_torchvision():

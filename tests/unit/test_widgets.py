@@ -27,12 +27,14 @@ def test_untouched_widgets_give_the_defaults(kind):
     assert at.session_state["made"] == getattr(config, kind)()
 
 
-def test_a_span_a_slider_and_a_list_reach_the_record():
+def test_a_span_a_slider_and_a_set_reach_the_record():
     at = form("AugmentConfig")
     at.slider(key="page.form.crop_scale").set_value((0.4, 0.9))
     at.slider(key="page.form.flip_p").set_value(0.25)
+    at.button_group(key="page.form.jitter_parts").set_value(["hue", "contrast"])
     at.run()
     made = at.session_state["made"]
+    assert made.jitter_parts == ("contrast", "hue")
     assert made.crop_scale == (0.4, 0.9)
     assert made.flip_p == 0.25
 
