@@ -115,7 +115,7 @@ def _prepare(p: Parser) -> None:
     p.add_argument("--out", required=True, help="the run directory to make")
 
 
-VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any]], Callable[[Parser], None]]] = {
+VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Callable[[Parser], None]]] = {
     "train": (commands.train, _train),
     "encode": (commands.encode, _encode),
     "pairs": (commands.pairs, _pairs),
@@ -151,6 +151,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SimclrError as error:
         commands.say(str(error))
         return 2
+    if result is None:  # a process that only helped another
+        return 0
     if args.json:
         print(json.dumps(result))
     else:

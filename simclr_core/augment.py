@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -48,6 +48,10 @@ class Draws:
     grey: Bool[Tensor, " b"]
     sigma: Float[Tensor, " b"]
 
+    def __getitem__(self, part: slice) -> Draws:
+        """Those of some of the views: applied to these pictures they make these views, whoever makes the others."""
+        return Draws(*(getattr(self, f.name)[part] for f in fields(self)))
+
 
 def augment_pair(
     images: UInt8[Tensor, "b 3 h w"], config: AugmentConfig, generator: torch.Generator, *, size: int | None = None
@@ -68,13 +72,14 @@ def augment_views(
         generator: where all randomness comes from.
         size: edge of a view in pixels; the picture's height by default.
     """
-    return apply(images, draw(images, config, generator), size=size)
+    b, _, height, width = images.shape
+    return apply(images, draw(b, config, generator, height=height, width=width), size=size)
 
 
-def draw(images: UInt8[Tensor, "b 3 h w"], config: AugmentConfig, generator: torch.Generator) -> Draws:
-    """Draw what is to be done to each image; of the images only number and size are looked at."""
-    b, _, h, w = images.shape
-    box = _crop_boxes(b, h, w, config.crop_scale, generator)
+def draw(b: int, config: AugmentConfig, generator: torch.Generator, *, height: int, width: int) -> Draws:
+    """Draw what is to be done to each of b images of this size. All randomness of a batch is drawn at once, so that its
+    views do not depend on how it is cut into chunks or spread over processes."""
+    box = _crop_boxes(b, height, width, config.crop_scale, generator)
     flipped = _chance(b, config.flip_p, generator)
     jitter, order = _jitter_draws(b, config, generator)
     grey = _some(b, config.grayscale_p, generator)

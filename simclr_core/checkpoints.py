@@ -20,7 +20,7 @@ from simclr_core.errors import CheckpointError, ConfigError, sentence
 from simclr_core.model import BACKBONES, SimClr, build_model
 from simclr_core.registry import Choice, Label
 from simclr_core.store import RunDir
-from simclr_core.train import FORMAT
+from simclr_core.train import AVERAGED, FORMAT, WEIGHTS
 
 UNTRAINED = "untrained:"
 
@@ -135,14 +135,13 @@ LAYOUTS: dict[str, Choice[Layout]] = {
 
 
 def weights_file(path: Path) -> Path:
-    """The file that a path means: itself, or the newest checkpoint of a run directory."""
+    """The file that a path means: itself, or the newest checkpoint of a run directory; averaged weights where they are."""
     if path.is_file():
         return path
-    if (path / "model.safetensors").is_file():
-        return path / "model.safetensors"
-    latest = RunDir(path).latest_checkpoint
-    if latest is not None:
-        return latest / "model.safetensors"
+    for folder in (path, RunDir(path).latest_checkpoint):
+        for name in (AVERAGED, WEIGHTS):
+            if folder is not None and (folder / name).is_file():
+                return folder / name
     remedy = "give a run directory, a checkpoint folder or a .safetensors file"
     raise CheckpointError(sentence("encoder", "a file or a run with a checkpoint", str(path), remedy))
 

@@ -113,33 +113,57 @@ def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
             signal.signal(number, old)
 
 
-def train(args: Namespace) -> dict[str, Any]:
-    """Train an encoder into a run directory, then evaluate it."""
-    from simclr_core.device import keep_memory
-    from simclr_core.pipeline import finish_run, load_for
-    from simclr_core.train import Training, require_images
+def train(args: Namespace) -> dict[str, Any] | None:
+    """Train an encoder into a run directory, then evaluate it; None in the processes that only help."""
+    from simclr_core.distributed import joined
 
     run = RunDir(args.out)
     if args.resume and not run.exists:
         raise RunError(sentence("out", "a run directory to resume", args.out, "leave out --resume to begin one"))
     config = _run_config(args, run)
+    with joined(config.train.device) as ranks:
+        if not ranks.first:
+            _help_train(args, config, run, ranks)
+            return None
+        with run.locked(), told(run):
+            return _lead_train(args, config, run, ranks)
+
+
+def _help_train(args: Namespace, config: RunConfig, run: RunDir, ranks: Any) -> None:
+    """A process beside the first: it trains along and writes nothing."""
+    from simclr_core.pipeline import load_for
+    from simclr_core.train import Training
+
+    training = Training(config, load_for(config, "train"), run=run, resume=args.resume, ranks=ranks)
+    with _stopping_on_signals(training.stop):
+        for _ in training:
+            pass
+
+
+def _lead_train(args: Namespace, config: RunConfig, run: RunDir, ranks: Any) -> dict[str, Any]:
+    from simclr_core.device import keep_memory
+    from simclr_core.pipeline import finish_run, load_for
+    from simclr_core.train import Training, require_images
+
     keep_memory()
-    with run.locked(), told(run):
-        run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
-        images = load_for(config, "train", download=args.download)
-        require_images(images)
-        for notice in images.notices:
-            say(notice)
-        training = Training(config, images, run=run, resume=args.resume)
-        say(f"{len(images)} pictures, {training.steps} steps, {training.device}, {training.governor.threads} threads")
-        with _stopping_on_signals(training.stop) as heard:
-            _follow(training)
-        if heard:
-            run.write_status(state="stopped", message="terminated; resume goes on from the checkpoint")
-            return _train_result(run, training, {})
-        state = "done" if training.step == training.steps else "stopped"
-        result = finish_run(run, images, _finishing(run))
-        run.write_status(state=state, message="", progress=training.step / training.steps, result=result)
+    run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
+    images = load_for(config, "train", download=args.download)
+    require_images(images)
+    for notice in images.notices:
+        say(notice)
+    held = load_for(config, "test", download=args.download)
+    training = Training(config, images, run=run, resume=args.resume, held=held, ranks=ranks)
+    say(
+        f"{len(images)} pictures, {training.steps} steps, {training.learner.device}, {training.governor.threads} threads"
+    )
+    with _stopping_on_signals(training.stop) as heard:
+        _follow(training)
+    if heard:
+        run.write_status(state="stopped", message="terminated; resume goes on from the checkpoint")
+        return _train_result(run, training, {})
+    state = "done" if training.step == training.steps else "stopped"
+    result = finish_run(run, images, _finishing(run))
+    run.write_status(state=state, message="", progress=training.step / training.steps, result=result)
     return _train_result(run, training, result)
 
 
@@ -162,7 +186,7 @@ def _finishing(run: RunDir) -> Progress:
 
 
 def _train_result(run: RunDir, training: Any, result: dict[str, Any]) -> dict[str, Any]:
-    row = training.last_row
+    row = training.rows[-1] if training.rows else {}
     return {
         "run": str(run.path),
         "steps": training.step,
@@ -173,7 +197,8 @@ def _train_result(run: RunDir, training: Any, result: dict[str, Any]) -> dict[st
         "loss_floor": training.loss_at("floor"),
         "knn_accuracy": None,
         "threads": training.governor.threads,
-        "device": str(training.device),
+        "device": str(training.learner.device),
+        "processes": training.ranks.size,
     } | result
 
 
@@ -215,14 +240,13 @@ def pairs(args: Namespace) -> dict[str, Any]:
     """Encode two views of every picture into a pair table."""
     from simclr_core.checkpoints import load_encoder
     from simclr_core.encode import encode_pairs
-    from simclr_core.pipeline import sample
     from simclr_core.tables import save_pairs
 
     if args.views != 2:
         raise ConfigError(sentence("--views", "2", args.views, "a pair table holds two views of each picture"))
     with job_of(args):
         encoder = load_encoder(args.encoder)
-        images = sample(_images(args, encoder.image_size, args.split), args.most, args.seed)
+        images = _images(args, encoder.image_size, args.split).sample(args.most, args.seed)
         table = encode_pairs(encoder, images, augment=encoder.config.augment, seed=args.seed)
         save_pairs(table, args.out)
     return {"out": args.out, "n": len(images), "views": 2, "seed": args.seed}
@@ -335,7 +359,7 @@ def prepare(args: Namespace) -> dict[str, Any]:
     import shutil
 
     from simclr_core.checkpoints import load_encoder
-    from simclr_core.pipeline import LOOKED_AT, sample, write_embeddings
+    from simclr_core.pipeline import LOOKED_AT, write_embeddings
 
     run = RunDir(args.out)
     with run.locked(), told(run):
@@ -343,7 +367,7 @@ def prepare(args: Namespace) -> dict[str, Any]:
             raise RunError(sentence("out", "a new directory", args.out, "choose another name"))
         run.write_status(state="running", progress=0.0, message="reading the encoder")
         encoder = load_encoder(args.encoder)
-        images = sample(_images(args, encoder.image_size, args.split), LOOKED_AT)
+        images = _images(args, encoder.image_size, args.split).sample(LOOKED_AT)
         with run.new_checkpoint(0) as folder:
             shutil.copy(_weights(args.encoder), folder / "model.safetensors")
         imported = {"encoder": str(args.encoder), "images": args.images, "split": args.split}

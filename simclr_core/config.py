@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from simclr_core.errors import ConfigError, sentence
-from simclr_core.registry import Label, Params, make_params, number, option, several, span
+from simclr_core.registry import Label, Params, make_params, number, option, several, span, switch
 
 R = TypeVar("R", bound=Params)
 SCHEMA = 1
@@ -19,6 +19,8 @@ AUTO = Label("automatic", "自动")
 # One meaning of "seen pictures" for every data set: enough for the small encoder in minutes, never under 4 epochs.
 AUTO_IMAGES_SEEN = 200_000
 AUTO_EPOCHS = (4, 400)
+MAX_VIEWS = 16
+OPTIMIZER_NAMES = {"muon": "Muon", "adamw": "AdamW", "sgd": "SGD", "lars": "LARS"}
 
 JITTER_PARTS = {
     "brightness": Label("Brightness", "亮度"),
@@ -64,6 +66,15 @@ class ModelConfig(Params):
         Label("Stem", "输入层"),
         Label("of the ResNets; the small encoder has its own", "仅用于 ResNet；小编码器自带输入层"),
     )
+    norm: str = option(
+        "batch",
+        {"batch": Label("BatchNorm", "BatchNorm"), "group": Label("GroupNorm", "GroupNorm")},
+        Label("Normalisation", "归一化层"),
+        Label(
+            "GroupNorm looks at one picture at a time: chunks and processes then change nothing",
+            "GroupNorm 只看单张图：分块与多进程不改变结果",
+        ),
+    )
     head_layers: int = number(2, 2, 3, Label("Head layers", "投影头层数"), integer=True)
     hidden_dim: int = number(256, 8, 8192, Label("Head width", "投影头宽度"), integer=True, log=True)
     proj_dim: int = number(64, 2, 2048, Label("Width of z", "z 的维数"), integer=True, log=True)
@@ -76,7 +87,30 @@ class TrainConfig(Params):
     objective: str = "nt_xent"
     objective_params: Mapping[str, Any] = field(default_factory=dict)
     temperature: float = number(0.2, 0.001, 100, Label("Temperature τ", "温度系数 τ"), log=True)
+    temperature_schedule: str = option(
+        "constant",
+        {
+            "constant": Label("constant", "固定"),
+            "cosine": Label("cosine", "余弦"),
+            "learned": Label("learned", "可学习"),
+        },
+        Label("τ over time", "τ 的变化"),
+    )
+    temperature_end: float = number(0.5, 0.001, 100, Label("Other end of τ", "τ 的另一端"), log=True)
+    temperature_cycles: float = number(
+        0.5, 0.25, 1000, Label("Cycles of τ", "τ 的周期数"), Label("½: from one end to the other", "½：从一端到另一端")
+    )
     batch_size: int = number(256, 1, 65536, Label("Batch (images)", "批大小（图像数）"), integer=True, log=True)
+    chunk: int | None = number(
+        None,
+        1,
+        65536,
+        Label("GradCache chunk (images)", "GradCache 分块（图像数）"),
+        Label("the memory of one chunk, the negatives of the whole batch", "只占一个分块的显存，却有整批的负样本"),
+        integer=True,
+        log=True,
+        auto=Label("off", "关"),
+    )
     epochs: int | None = number(
         None,
         1,
@@ -88,7 +122,7 @@ class TrainConfig(Params):
     )
     optimizer: str = option(
         "muon",
-        {"muon": Label("Muon", "Muon"), "adamw": Label("AdamW", "AdamW"), "sgd": Label("SGD", "SGD")},
+        {name: Label(shown, shown) for name, shown in OPTIMIZER_NAMES.items()},
         Label("Optimizer", "优化器"),
     )
     lr: float | None = number(
@@ -96,14 +130,27 @@ class TrainConfig(Params):
         0,
         100,
         Label("Learning rate", "学习率"),
-        Label("automatic: scaled by the square root of the batch", "自动：按批大小的平方根缩放"),
+        Label("automatic: scaled with the batch", "自动：随批大小缩放"),
         log=True,
         auto=AUTO,
+    )
+    lr_scaling: str = option(
+        "sqrt",
+        {"sqrt": Label("√batch", "√批大小"), "linear": Label("batch", "批大小"), "none": Label("fixed", "固定")},
+        Label("Automatic rate grows with", "自动学习率随之增长"),
     )
     weight_decay: float = number(1e-4, 0, 1, Label("Weight decay", "权重衰减"), log=True)
     warmup: float = number(0.05, 0, 0.9, Label("Warm-up", "预热"), Label("share of all steps", "占总步数的比例"))
     clip_norm: float | None = number(
         None, 0.001, 1e6, Label("Gradient clip", "梯度裁剪"), log=True, auto=Label("off", "关")
+    )
+    ema: float | None = number(
+        None,
+        0.5,
+        0.99999,
+        Label("Weight averaging (EMA)", "权重平均（EMA）"),
+        Label("the averaged network is the one that encodes", "用平均后的网络编码"),
+        auto=Label("off", "关"),
     )
     seed: int = number(0, 0, 2**31 - 1, Label("Seed", "随机种子"), integer=True)
     device: str = option(
@@ -113,10 +160,32 @@ class TrainConfig(Params):
     )
     precision: str = option(
         "auto",
-        {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "fp32", "bf16")},
+        {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "fp32", "bf16", "fp16")},
         Label("Precision", "精度"),
     )
+    compile: str = option(
+        "off",
+        {
+            "off": Label("off", "关"),
+            "default": Label("torch.compile", "torch.compile"),
+            "graphs": Label("torch.compile + CUDA graphs", "torch.compile + CUDA graphs"),
+        },
+        Label("Compile", "编译"),
+        Label("pays on a GPU; the first steps take a minute", "在 GPU 上划算；最初几步要一分钟"),
+    )
+    sync_bn: bool = switch(
+        False, Label("Shared BatchNorm", "跨进程 BatchNorm"), Label("over all GPUs of a run", "统计所有 GPU 的批次")
+    )
     threads: int | None = number(None, 1, 1024, Label("Threads", "线程数"), integer=True, auto=AUTO)
+    monitor_every: int | None = number(
+        None,
+        1,
+        10**9,
+        Label("kNN check every (steps)", "kNN 检查间隔（步）"),
+        Label("automatic: at most 4 % of the time", "自动：至多占 4 % 的时间"),
+        integer=True,
+        auto=AUTO,
+    )
     checkpoint_every: int | None = number(
         None, 1, 10**9, Label("Checkpoint every (steps)", "检查点间隔（步）"), integer=True, auto=AUTO
     )
@@ -147,6 +216,7 @@ class RunConfig(Params):
         None, 8, 1024, Label("Picture size", "图像边长"), integer=True, auto=Label("as they are", "原尺寸")
     )
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    views: tuple[Mapping[str, Any], ...] = ({}, {})  # one a view: what differs from `augment`
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     schema: int = SCHEMA
@@ -155,20 +225,34 @@ class RunConfig(Params):
         Params.__post_init__(self)
         if self.schema != SCHEMA:
             raise ConfigError(sentence("schema", f"{SCHEMA}", self.schema, "this file is of another version"))
+        rule = f"2 to {MAX_VIEWS} mappings, each the changes of one view to `augment`"
+        maps = isinstance(self.views, tuple) and all(isinstance(changes, Mapping) for changes in self.views)
+        if not (maps and 2 <= len(self.views) <= MAX_VIEWS):
+            raise ConfigError(sentence("views", rule, self.views, 'write for example [{}, {"blur_p": 0.5}]'))
+        _ = self.view_augments
+
+    @property
+    def view_augments(self) -> tuple[AugmentConfig, ...]:
+        """How each view is drawn: `augment` with that view's changes."""
+        common = to_dict(self.augment)
+        return tuple(from_dict(AugmentConfig, common | dict(changes)) for changes in self.views)
 
     def resolved(self, n_images: int) -> RunConfig:
         """The same run with every automatic number that depends on the data filled in, so that it is fixed and shown."""
         train = self.train
         low, high = AUTO_EPOCHS
         epochs = train.epochs or min(max(round(AUTO_IMAGES_SEEN / n_images), low), high)
-        lr = train.lr if train.lr is not None else auto_lr(train.optimizer, train.batch_size)
+        lr = train.lr if train.lr is not None else auto_lr(train.optimizer, train.batch_size, train.lr_scaling)
         return replace(self, train=replace(train, epochs=epochs, lr=lr))
 
 
-def auto_lr(optimizer: str, batch_size: int) -> float:
-    """Learning rate of a batch by square-root scaling (SimCLR appendix B.1), from the values tuned at batch 256."""
-    at_256 = {"muon": 0.02, "adamw": 3e-3, "sgd": 0.4}[optimizer]
-    return float(f"{at_256 * (batch_size / 256) ** 0.5:.3g}")
+RATE_AT_256 = {"muon": 0.02, "adamw": 3e-3, "sgd": 0.4, "lars": 1.2}
+GROWTH = {"sqrt": 0.5, "linear": 1.0, "none": 0.0}
+
+
+def auto_lr(optimizer: str, batch_size: int, scaling: str = "sqrt") -> float:
+    """Learning rate of a batch, scaled from the value at batch 256 (Chen et al. 2020, section 2.2 and appendix B.1)."""
+    return float(f"{RATE_AT_256[optimizer] * (batch_size / 256) ** GROWTH[scaling]:.3g}")
 
 
 def to_dict(config: Params) -> dict[str, Any]:

@@ -39,10 +39,9 @@ def choose_device(name: str) -> torch.device:
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware multiplies it faster than float32, otherwise float32."""
-    if name == "fp32":
-        return torch.float32
-    if name == "bf16":
-        return torch.bfloat16
+    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if name in named:
+        return named[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
@@ -85,10 +84,11 @@ class ThreadGovernor:
     on a run is no longer bit for bit the run it would have been.
     """
 
-    def __init__(self, asked: int | None, before: int | None = None) -> None:
-        """`before` is what a resumed run used: the same number again gives the same bits."""
+    def __init__(self, asked: int | None, before: int | None = None, processes: int = 1) -> None:
+        """`before` is what a resumed run used: the same number again gives the same bits. Several processes of one run on
+        this machine share its free cores."""
         self.automatic = asked is None
-        self.threads = asked or before or free_cores()
+        self.threads = asked or before or max(1, free_cores() // processes)
         self.backed_off_at: int | None = None
         self._first: list[float] = []
         torch.set_num_threads(self.threads)

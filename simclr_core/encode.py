@@ -11,18 +11,9 @@ from simclr_core.checkpoints import Encoder
 from simclr_core.config import AugmentConfig, to_dict
 from simclr_core.device import choose_device
 from simclr_core.errors import DataError, sentence
+from simclr_core.forward import BATCH, image_tensor, unit_interval
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import EmbeddingTable, ImageSet, PairTable
-from simclr_core.train import image_tensor
-
-BATCH = 512
-
-
-def _unit_interval(pixels: Tensor, size: int | None) -> Tensor:
-    x = pixels.float() / 255
-    if size is not None and x.shape[-2:] != (size, size):
-        x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
-    return x
 
 
 @torch.inference_mode()
@@ -49,7 +40,7 @@ def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress
     h: list[np.ndarray] = []
     z: list[np.ndarray] = []
     for start in range(0, len(images), BATCH):
-        rows = _unit_interval(pixels[start : start + BATCH].to(where), encoder.image_size)
+        rows = unit_interval(pixels[start : start + BATCH].to(where), encoder.image_size)
         for column, part in zip((h, z), _forward(encoder, rows), strict=True):
             column.append(part)
         if progress(min(1.0, (start + BATCH) / len(images)), "encoding"):

@@ -13,11 +13,13 @@ from simclr_core.augment import augment_views
 from simclr_core.checkpoints import Encoder
 from simclr_core.config import AugmentConfig
 from simclr_core.device import choose_device
+from simclr_core.forward import image_tensor
+from simclr_core.learner import stream
 from simclr_core.model import SimClr, build_model
 from simclr_core.operations import NOTHING
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import ImageSet
-from simclr_core.train import image_tensor, rate_at, stream
+from simclr_core.schedules import rate_at
 
 BATCH = 128
 LR = 1e-3

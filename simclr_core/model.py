@@ -5,6 +5,7 @@ Legend: B images, dh width of h, dz width of z.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -137,6 +138,17 @@ class SimClr(nn.Module):
         return h, self.projection_head(h)
 
 
+def without_batches(module: nn.Module) -> None:
+    """Replace every BatchNorm by a norm of one picture at a time: GroupNorm (Wu & He 2018), LayerNorm in the head."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, nn.GroupNorm(math.gcd(32, child.num_features), child.num_features))
+        elif isinstance(child, nn.BatchNorm1d):
+            setattr(module, name, nn.LayerNorm(child.num_features))
+        else:
+            without_batches(child)
+
+
 def build_model(config: ModelConfig, seed: int) -> SimClr:
     """A freshly initialised network; the same seed gives the same weights and leaves the global generator as it was."""
     with torch.random.fork_rng(devices=[]):
@@ -144,4 +156,6 @@ def build_model(config: ModelConfig, seed: int) -> SimClr:
         backbone, dim = pick(BACKBONES, config.backbone, "backbone").run(config)
         head = projection_head(dim, config.hidden_dim, config.proj_dim, config.head_layers)
         model = SimClr(backbone, head, dim)
+        if config.norm == "group":
+            without_batches(model)
     return model.to(memory_format=torch.channels_last)

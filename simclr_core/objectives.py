@@ -93,7 +93,7 @@ class Objective(nn.Module):
     @property
     def temperature(self) -> float:
         """The temperature now."""
-        return float(self.tau)
+        return torch.as_tensor(self.tau).item()
 
     def set_temperature(self, value: float) -> None:
         """Take the temperature that a schedule gives."""

@@ -1,11 +1,11 @@
-"""Optimizers: AdamW, SGD and Muon, each with biases and normalisation weights free of decay.
+"""Optimizers: AdamW, SGD, LARS and Muon, each with biases and normalisation weights free of decay.
 
 A schedule multiplies every group's `full_lr`, so that groups may run at rates of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 3
 MUON_MOMENTUM = 0.9
 ADAM_SHARE = 0.15  # the rate of what is no matrix, as a share of Muon's
+TRUST = 1e-3  # LARS: length of an update as a share of its weights' length, at a learning rate of 1
+TEMPERATURE_RATE = 3e-3  # of ln τ, where the temperature is learned
 
 
 def orthogonalised(gradient: Tensor) -> Tensor:
@@ -60,6 +62,35 @@ class Muon(torch.optim.Optimizer):
                 update = orthogonalised(p.grad.add(state["momentum"], alpha=MUON_MOMENTUM))
                 tall = max(1.0, len(p) / p[0].numel()) ** 0.5
                 p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * tall)
+
+
+class Lars(torch.optim.Optimizer):
+    """Momentum whose every matrix moves by a fixed share of its own length; biases and normalisation weights as in SGD.
+
+    Source: You et al. 2017, "Large batch training of convolutional networks"; without adaptation for one-dimensional weights,
+    as Chen et al. 2020.
+    """
+
+    def __init__(self, params: Any, lr: float, momentum: float = 0.9) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """One update of every weight that has a gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                update = p.grad.add(p, alpha=group["weight_decay"])
+                if p.ndim > 1:
+                    length, pull = p.norm(), update.norm()
+                    known = (length > 0) & (pull > 0)
+                    update = update * torch.where(known, TRUST * length / pull.clamp(min=1e-12), 1.0)
+                state = self.state[p]
+                if not state:
+                    state["momentum"] = torch.zeros_like(p)
+                state["momentum"].mul_(group["momentum"]).add_(update, alpha=group["lr"])
+                p.sub_(state["momentum"])
 
 
 class Together:
@@ -121,10 +152,23 @@ def _muon(model: nn.Module, lr: float, decay: float) -> Together:
     )
 
 
-BUILDERS: dict[str, Callable[[nn.Module, float, float], Together]] = {"muon": _muon, "adamw": _adamw, "sgd": _sgd}
+def _lars(model: nn.Module, lr: float, decay: float) -> Together:
+    return Together(Lars(_groups(model, decay), lr=lr))
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> Together:
-    """The optimizer that a resolved configuration asks for."""
+BUILDERS: dict[str, Callable[[nn.Module, float, float], Together]] = {
+    "muon": _muon,
+    "adamw": _adamw,
+    "sgd": _sgd,
+    "lars": _lars,
+}
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig, extra: Iterable[nn.Parameter] = ()) -> Together:
+    """The optimizer that a resolved configuration asks for; `extra` are the objective's own parameters."""
     assert config.lr is not None
-    return BUILDERS[config.optimizer](model, config.lr, config.weight_decay)
+    own = BUILDERS[config.optimizer](model, config.lr, config.weight_decay)
+    parameters = list(extra)
+    if not parameters:
+        return own
+    return Together(*own.parts, torch.optim.AdamW(parameters, lr=TEMPERATURE_RATE, weight_decay=0.0))

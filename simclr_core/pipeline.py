@@ -9,8 +9,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from simclr_core.checkpoints import UNTRAINED, Encoder, load_encoder
 from simclr_core.config import RunConfig
 from simclr_core.encode import encode, encode_pairs
@@ -29,14 +27,6 @@ BANK = 20_000  # training pictures that vote in the kNN accuracy
 PAIRS = 512
 
 
-def sample(images: ImageSet, most: int, seed: int = 0) -> ImageSet:
-    """At most so many pictures, drawn without replacement and kept in order."""
-    if len(images) <= most:
-        return images
-    rows = np.random.default_rng(seed).choice(len(images), most, replace=False)
-    return images.take(np.sort(rows))
-
-
 def load_for(config: RunConfig, split: Split, *, download: bool = False) -> ImageSet:
     """The pictures of a run, at the size it asked for."""
     return load_images(config.images, split=split, size=config.image_size, download=download)
@@ -46,14 +36,14 @@ def held_out_accuracy(encoder: Encoder, train: ImageSet, test: EmbeddingTable) -
     """Weighted 20-nearest-neighbour accuracy of h on the held-out pictures; None without labels on both sides."""
     if train.label is None or test.label is None:
         return None
-    bank = encode(encoder, sample(train, BANK))
+    bank = encode(encoder, train.sample(BANK))
     assert bank.label is not None
     return knn_accuracy(bank.space("h"), bank.label, test.space("h"), test.label)
 
 
 def references(images: ImageSet, untrained: EmbeddingTable, pairs: PairTable) -> dict[str, Mapping[str, Any]]:
     """What the same numbers are without any training: for each space of the untrained encoder, and for raw pixels."""
-    pixels = pixel_table(sample(images, REFERENCE_ROWS))
+    pixels = pixel_table(images.sample(REFERENCE_ROWS))
     found: dict[str, Mapping[str, Any]] = {"pixels": measure(pixels.space("h"), pixels.label)}
     for space in untrained.spaces:
         both = pairs.space(space)
@@ -71,7 +61,7 @@ def write_embeddings(
     """
     folder = run.path / "embeddings"
     augment = encoder.config.augment
-    some = sample(images, PAIRS)
+    some = images.sample(PAIRS)
     tables, pairs = {}, {}
     for i, (name, network) in enumerate({"encoder": encoder, "untrained": untrained}.items()):
         progress(0.1 + 0.3 * i, f"encoding ({name})")
@@ -98,7 +88,7 @@ def finish_run(run: RunDir, train_images: ImageSet, progress: Progress = silent)
     """Evaluate a trained run; the keys are those that `train` prints: knn_accuracy, verdict, n_test."""
     encoder = load_encoder(run.path)
     untrained = load_encoder(f"{UNTRAINED}{run.path}")
-    held_out = sample(load_for(run.config, "test"), LOOKED_AT)
+    held_out = load_for(run.config, "test").sample(LOOKED_AT)
     tables, report = write_embeddings(run, encoder, untrained, held_out, progress)
     progress(0.95, "measuring kNN accuracy")
     return {

@@ -86,6 +86,13 @@ class ImageSet:
             notices=self.notices,
         )
 
+    def sample(self, most: int, seed: int = 0) -> ImageSet:
+        """At most so many pictures, drawn without replacement and kept in order."""
+        if len(self) <= most:
+            return self
+        rows = np.random.default_rng(seed).choice(len(self), most, replace=False)
+        return self.take(np.sort(rows))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EmbeddingTable:
@@ -243,7 +250,11 @@ class CollapseReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStep:
-    """One reported step of a training run. Losses in nats, cosines of z, rates in images (not views) per second."""
+    """One reported step of a training run. Losses in nats, cosines of z, rates in images (not views) per second.
+
+    `dim` is the width of z, which bounds `effective_rank`; `knn_accuracy` is that of a held-out sample, at the steps where
+    it was looked at; `alarms` are the ids of what looks wrong at this step (`monitors.ALARMS`, or "h:" or "z:" and a verdict).
+    """
 
     step: int
     steps: int
@@ -251,11 +262,17 @@ class TrainStep:
     loss: float
     loss_ceiling: float | None
     loss_floor: float | None
+    temperature: float
     contrastive_accuracy: float
     positive_cosine: float
     negative_cosine: float
     std_ratio: float
+    effective_rank: float
+    effective_negatives: float
+    dim: int
     lr: float
     grad_norm: float
     images_per_second: float
     seconds: float
+    knn_accuracy: float | None = None
+    alarms: tuple[str, ...] = ()

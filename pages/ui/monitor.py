@@ -14,6 +14,7 @@ from pages.ui.figures import Reference
 from pages.ui.frame import error_frame
 from pages.ui.text import label, t
 from pages.ui.widgets import figure_with_table
+from simclr_core.alarms import alarm_help, alarm_label
 from simclr_core.registry import Label
 from simclr_core.store import ACTIVE, RunDir, read_json
 
@@ -61,6 +62,7 @@ def _panel(run: RunDir, was_active: bool, existed: bool) -> None:
             headline(run, status)
             trouble(run, status)
             progress(run, status, rows)
+            alarms(status)
             buttons(run, status)
         if rows:
             numbers(rows[-1])
@@ -85,6 +87,15 @@ def trouble(run: RunDir, status: Mapping[str, Any]) -> None:
         st.error(str(status.get("message") or jobs.last_line(run)), icon=":material/error:")
     elif now == "died":
         st.error(t("train.died" if run.latest_checkpoint else "train.died_early"), icon=":material/heart_broken:")
+
+
+def alarms(status: Mapping[str, Any]) -> None:
+    """What looks wrong now, since which step, and what to try; nothing where all is well."""
+    for name, since in (status.get("alarms") or {}).items():
+        said, remedy = label(alarm_label(name)), label(alarm_help(name))
+        st.warning(
+            t("train.alarm", what=said, step=f"{since:,}", remedy=remedy), icon=":material/notifications_active:"
+        )
 
 
 def progress(run: RunDir, status: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -168,7 +179,8 @@ def numbers(row: Mapping[str, Any]) -> None:
     """The last report."""
     grid = st.grid(3, min_column_width=150, gap="small")
     for name, form in NUMBERS.items():
-        grid.metric(t(f"train.metric.{name}"), form.format(row[name]), help=t(f"train.metric.{name}_help"))
+        shown = t("common.not_measured") if row.get(name) is None else form.format(row[name])
+        grid.metric(t(f"train.metric.{name}"), shown, help=t(f"train.metric.{name}_help"))
 
 
 STROKES = ("dash", "dashdot", "dot")
@@ -178,6 +190,8 @@ NUMBERS = {
     "positive_cosine": "{:.3f}",
     "negative_cosine": "{:.3f}",
     "std_ratio": "{:.3f}",
+    "effective_rank": "{:.1f}",
+    "effective_negatives": "{:,.0f}",
     "images_per_second": "{:,.0f}",
 }
 
@@ -195,13 +209,17 @@ def references(run: RunDir) -> list[Reference]:
 
 def charts(run: RunDir, rows: Sequence[Mapping[str, Any]]) -> None:
     """Loss on its scale, accuracy, cosines and spread over the steps."""
-    column = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in ("step", *NUMBERS)}
+    columns = {"step", *(name for series in CHARTS.values() for name in series)}
+    column = {name: np.array([row.get(name) for row in rows], dtype=np.float64) for name in columns}
     lines = references(run) if run.exists else []
     grid = st.grid(2, min_column_width=340, gap="medium")
     for name, series in CHARTS.items():
-        shown = {t(f"train.metric.{s}"): column[s] for s in series}
+        known = np.isfinite([column[s] for s in series]).any(0)
+        if not known.any():
+            continue
+        shown = {t(f"train.metric.{s}"): column[s][known] for s in series}
         figure = figures.curves(
-            column["step"],
+            column["step"][known],
             shown,
             x_title=t("train.step"),
             y_title=t(f"train.axis.{name}"),
@@ -211,7 +229,7 @@ def charts(run: RunDir, rows: Sequence[Mapping[str, Any]]) -> None:
         if name in FROM_ZERO:
             figure.update_yaxes(rangemode="tozero")
         with grid.cell():
-            table = {t("train.step"): column["step"].astype(int)} | shown
+            table = {t("train.step"): column["step"][known].astype(int)} | shown
             figure_with_table(figure, table, f"train.chart.{name}", caption=t(f"train.read.{name}"))
 
 
@@ -220,6 +238,10 @@ CHARTS = {
     "accuracy": ("contrastive_accuracy",),
     "cosines": ("positive_cosine", "negative_cosine"),
     "spread": ("std_ratio",),
+    "knn": ("knn_accuracy",),
+    "rank": ("effective_rank",),
+    "negatives": ("effective_negatives",),
+    "gradient": ("grad_norm",),
 }
-FROM_ZERO = ("accuracy", "spread")
+FROM_ZERO = ("accuracy", "spread", "knn", "rank", "negatives", "gradient")
 LEVELS = {"spread": lambda: [Reference(1.0, t("train.even"), "dash")]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +33,10 @@ STARTED = "train.started"
 ESTIMATE = "train.estimate"
 STRIP_IMAGES, STRIP_VIEWS = 6, 6
 EMBEDDED_ROWS = 10_000  # held-out pictures that a finished run encodes
-HEAD = ("head_layers", "hidden_dim", "proj_dim")
-SUGGEST = {"clip_norm": 1.0, "checkpoint_every": 100, "keep_every": 500}
+HEAD = ("norm", "head_layers", "hidden_dim", "proj_dim")
+SUGGEST = {"clip_norm": 1.0, "checkpoint_every": 100, "keep_every": 500, "monitor_every": 50, "chunk": 256, "ema": 0.99}
 MAIN = ("temperature", "batch_size", "epochs", "seed", "device")
-MORE = (
-    "optimizer",
-    "lr",
-    "weight_decay",
-    "warmup",
-    "clip_norm",
-    "precision",
-    "threads",
-    "checkpoint_every",
-    "keep_every",
-)
+MORE = tuple(f.name for f in fields(TrainConfig) if "kind" in f.metadata and f.name not in MAIN)
 
 
 # -- which run is looked at ----------------------------------------------------------------------------------------------

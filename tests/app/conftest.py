@@ -80,6 +80,8 @@ def metrics_row(step: int, steps: int) -> dict:
     loss = 6.2 - 3 * step / steps
     row = {"step": step, "steps": steps, "epoch": step / 10, "loss": loss, "loss_ceiling": 6.236, "loss_floor": 0.7}
     row |= {"contrastive_accuracy": step / steps, "positive_cosine": 0.5 + 0.4 * step / steps, "negative_cosine": 0.02}
+    row |= {"effective_rank": 12.0, "effective_negatives": 40.0, "dim": 16, "temperature": 0.2, "alarms": []}
+    row["knn_accuracy"] = 0.3 + step / 200 if step % 10 == 0 else None
     return row | {"std_ratio": 0.9, "lr": 1e-3, "grad_norm": 1.0, "images_per_second": 1234.0, "seconds": step * 0.2}
 
 

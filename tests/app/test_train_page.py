@@ -38,7 +38,7 @@ def test_a_running_run_shows_progress_charts_and_obeys(open_page, tmp_path):
         at = open_page("train", run="live", root=tmp_path)
         assert not at.exception
         assert "Step 50 of 100" in at.get("progress")[0].proto.text
-        assert len(charts(at)) == 4
+        assert len(charts(at)) == 8
         at.button(key="train.live.pause").click().run()
         assert run.control == "pause"
         run.write_status(state="paused")
@@ -47,6 +47,23 @@ def test_a_running_run_shows_progress_charts_and_obeys(open_page, tmp_path):
         assert run.control == "run"
         at.button(key="train.live.stop").click().run()
         assert run.control == "stop"
+
+
+def test_an_alarm_is_shown_with_its_step_and_a_remedy_and_old_runs_without_the_newer_numbers_still_open(
+    open_page, tmp_path
+):
+    run = training_run(tmp_path / "alarmed")
+    run.write_status(alarms={"dimensional": 20, "h:hubs": 40})
+    row = {k: v for k, v in metrics_row(60, 100).items() if not k.startswith("effective")}
+    run.append_metrics(row)
+    with run.locked():
+        at = open_page("train", run="alarmed", root=tmp_path)
+    assert not at.exception
+    said = " ".join(w.value for w in at.warning)
+    assert "Dimensional collapse of z" in said
+    assert "since step 20" in said
+    assert "Held-out images, h" in said
+    assert "not measured" in " ".join(m.value for m in at.metric)
 
 
 def test_the_loss_stands_between_its_reference_lines(open_page, tmp_path):

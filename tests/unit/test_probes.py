@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from simclr_core.errors import ConfigError, DataError
+from simclr_core.knn import knn_predict
 from simclr_core.probes import (
     PROBES,
     ProbeResult,
     knn_accuracy,
-    knn_predict,
     label_efficiency,
     label_subset,
     linear_accuracy,

@@ -13,9 +13,11 @@ from simclr_core.checkpoints import inspect, load_encoder
 from simclr_core.config import RunConfig, with_overrides
 from simclr_core.encode import encode, encode_pairs, encode_views
 from simclr_core.errors import CheckpointError, ConfigError, RunError
+from simclr_core.learner import stream
 from simclr_core.records import TrainStep
+from simclr_core.schedules import rate_at
 from simclr_core.store import RunDir, read_metrics
-from simclr_core.train import Training, estimate, rate_at, stream, train
+from simclr_core.train import Training, estimate, train
 
 SETTINGS = [
     "train.batch_size=8",
@@ -45,7 +47,8 @@ def test_reports_every_step_of_a_short_run_and_learns_to_tell_twins(config, tiny
     longer = with_overrides(config, ["train.epochs=8"])
     reports = list(train(longer, tiny_images))
     assert [r.step for r in reports] == list(range(1, 41))
-    assert all(math.isfinite(getattr(r, f.name)) for r in reports for f in dataclasses.fields(TrainStep))
+    measured = [f.name for f in dataclasses.fields(TrainStep) if f.name not in ("knn_accuracy", "alarms")]
+    assert all(math.isfinite(getattr(r, name)) for r in reports for name in measured)
     assert reports[0].loss_ceiling == pytest.approx(math.log(15))
     assert np.mean([r.loss for r in reports[-5:]]) < np.mean([r.loss for r in reports[:5]])
 

@@ -1,0 +1,23 @@
+"""Pictures as tensors, and a network over them in evaluation mode."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from simclr_core.records import ImageSet
+
+BATCH = 512
+
+
+def image_tensor(images: ImageSet, device: torch.device) -> Tensor:
+    """Pictures as uint8 (n, 3, h, w) on the device."""
+    return torch.from_numpy(images.image).permute(0, 3, 1, 2).contiguous().to(device)
+
+
+def unit_interval(pixels: Tensor, size: int | None) -> Tensor:
+    """uint8 pictures as floats in [0, 1], resized to squares of `size` where it is given."""
+    x = pixels.float() / 255
+    if size is not None and x.shape[-2:] != (size, size):
+        x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
+    return x
