@@ -1,0 +1,87 @@
+"""The collapse lab: attraction alone beside attraction and negatives, trained step by step in the browser."""
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.components.lab import DIM, IMAGES, Meter, View, collapse_lab, read_view
+from pages.ui.frame import error_frame
+from pages.ui.labscenes import ask, choose_scene, choose_setting, known
+from pages.ui.text import escape_markdown, label, t, tag, texts_under
+from simclr_core.diagnostics import DIAGNOSTICS, sphere
+
+KEY, START, LAST = "lab", "lab.opened", "lab.last"
+FAILED = ("complete", "dimensional")  # verdicts that this page is about
+METERS = {  # diagnostic → its value where all points are one, the other end of its scale
+    "mean_cosine": (1.0, 0.0), "rankme": (1.0, float(DIM)), "uniformity": (0.0, -2.2), "alignment": (0.0, 2.0),
+}  # fmt: skip
+PREFIX = "lab.explorer."
+FILLED_IN_BROWSER = ("t", "steps", "count", "cosine", "rank", "value", "a", "b")
+SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
+
+
+def meters() -> list[Meter]:
+    spread = sphere(DIM)
+    return [
+        Meter(id=name, label=label(DIAGNOSTICS[name].label), help=t(f"lab.meter.{name}", dim=DIM), low=low, high=high, spread=spread.get(name))
+        for name, (low, high) in METERS.items()
+    ]  # fmt: skip
+
+
+def remember() -> None:
+    """Keep what the browser reported, for a return to this page and in the URL."""
+    st.session_state[LAST] = (st.session_state.get(KEY) or {}).get("view")
+
+
+def start() -> View:
+    """Where the lab opens: the URL, or where it was left. Fixed while it is on the page, so it is never reset."""
+    if not st.session_state.get(KEY):
+        left = st.session_state.get(LAST) or {}
+        asked = {name: st.query_params.get(f"lab.{name}", left.get(name)) for name in View.__annotations__}
+        st.session_state[START] = read_view(**asked)
+    return st.session_state[START]
+
+
+def share(view: View) -> None:
+    """Write where the run stands into the URL; what is usual is left out."""
+    usual = read_view()
+    for name, value in view.items():
+        if value == usual[name]:  # type: ignore[literal-required]
+            st.query_params.pop(f"lab.{name}", None)
+        else:
+            st.query_params[f"lab.{name}"] = str(value)
+
+
+@st.fragment
+def explorer() -> None:
+    with error_frame():
+        scene = choose_scene()
+        st.markdown(t(f"lab.scenes.{scene}.note", **known()) if scene else t("lab.own"))
+        setting = choose_setting()
+        if scene is not None:
+            ask(scene)
+        opened = start()
+        shown = {name: t(f"{PREFIX}{name}", **SAME) for name in texts_under(PREFIX)}
+        collapse_lab(setting, meters(), shown, start=opened, lang=tag(), key=KEY, on_view=remember)
+        share(read_view(**(st.session_state.get(LAST) or opened)))
+        st.caption(t("lab.reading", images=IMAGES, dim=DIM))
+
+
+def failing_runs() -> None:
+    """Links to the runs at hand whose own diagnosis found a collapse; nothing where there are none."""
+    verdicts = {name: state.report(run).get("verdict") for name, run in state.available_runs().items()}
+    found = {name: verdict for name, verdict in verdicts.items() if verdict in FAILED}
+    if not found:
+        return
+    from simclr_core.verdict import DIAGNOSES
+
+    st.subheader(t("lab.real_title"))
+    st.markdown(t("lab.real"))
+    for name, verdict in found.items():
+        text = f"{escape_markdown(name)}: {label(DIAGNOSES[verdict].label)}"
+        st.page_link("collapse.py", label=text, icon=":material/compress:", query_params={state.RUN_KEY: name})
+
+
+st.title(t("lab.title"))
+st.markdown(t("lab.lead"))
+explorer()
+failing_runs()
