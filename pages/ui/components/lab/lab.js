@@ -80,7 +80,7 @@ class Lab {
     const [play, step, nudge, reset] = [button("play", () => this.toggle()), button("step", () => this.goTo(this.view.step + 1)),
       button("nudge", () => this.nudge()), button("reset", () => this.reset())]
     const range = el("input", { type: "range", class: "at", min: 0, max: STEPS, step: 1, "aria-label": texts.position,
-      oninput: () => this.goTo(Number(range.value)), onkeydown: (event) => event.key === " " && (event.preventDefault(), this.toggle()) })
+      oninput: () => this.goTo(Number(range.value)), onkeydown: (event) => void (event.key === " " && (event.preventDefault(), this.toggle())) })
     const at = el("output", {})
     const speed = el("select", { "aria-label": texts.speed, onchange: () => (Object.assign(this.view, { speed: speed.value }), this.commit()) },
       ...Object.keys(SPEEDS).map((name) => el("option", { value: name, selected: name === this.view.speed }, texts[name])))
