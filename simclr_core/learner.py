@@ -98,15 +98,15 @@ class Learner:
         self._label = None if images.label is None else torch.from_numpy(images.label.astype(np.int64))
         self._n = len(images)
         self.model = self._network()
-        self.objective = make_objective(
-            train, images=len(images), dim=config.model.proj_dim, temperature_schedule=train.temperature_schedule
-        ).to(self.device)
+        self.objective = make_objective(train, images=len(images), dim=config.model.proj_dim).to(self.device)
         if "label" in self.objective.needs and images.label is None:
             raise ConfigError(
                 sentence("objective", "one without labels for these pictures", train.objective, "label them")
             )
         self.average = averaged(self.model, train.ema) if train.ema else None
-        self.key_encoder = averaged(self.model, self.objective.momentum) if self.objective.momentum else None
+        self.key_encoder = (
+            averaged(self.model, self.objective.momentum) if self.objective.momentum is not None else None
+        )
         self.optimizer = make_optimizer(self.model, train, extra=self.objective.parameters())
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
         self._forward = _compiled(self.model, train)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from simclr_core.errors import ConfigError, DataError, sentence
-from simclr_core.kernels.ntxent import Form, NtXent
+from simclr_core.kernels.ntxent import FLOAT32_MIN_TEMPERATURE, Form, NtXent
 
 DENSE_MAX_ROWS = 4096  # above this many views tiles are both faster and smaller (benchmarks/results/loss.json)
 TILE = 512
@@ -31,13 +31,19 @@ def _require_positive(temperature: float | Tensor) -> None:
 
 
 def _stacked(views: Sequence[Tensor], temperature: float | Tensor) -> Float[Tensor, "m d"]:
-    """Unit rows of all views, one view after another."""
+    """Unit rows of all views, one view after another; in float64 where the temperature magnifies rounding errors."""
     _require_positive(temperature)
     shapes = [tuple(z.shape) for z in views]
     if len(views) < 2 or len(set(shapes)) > 1 or views[0].ndim != 2 or not len(views[0]):
         found = " and ".join(map(str, shapes))
         raise DataError(f"`views` must be two or more (n, d) matrices of one shape, got {found}; align the views")
-    return unit_rows(torch.cat(list(views)))
+    z = torch.cat(list(views))
+    return unit_rows(z if temperature >= FLOAT32_MIN_TEMPERATURE else z.double())
+
+
+def unit_views(views: Sequence[Tensor], temperature: float | Tensor) -> Float[Tensor, "v n d"]:
+    """The views' unit rows, as wide as a loss at this temperature needs them."""
+    return _stacked(views, temperature).view(len(views), *views[0].shape)
 
 
 def nt_xent_views(
@@ -113,11 +119,58 @@ def decoupled(views: Sequence[Float[Tensor, "n d"]], *, temperature: float | Ten
     return _contrast(views, temperature, Form(len(views), decoupled=True, tile=TILE, keep=keep))
 
 
+def supcon(
+    views: Sequence[Float[Tensor, "n d"]], label: Int[Tensor, " n"], *, temperature: float | Tensor
+) -> Float[Tensor, ""]:
+    """Supervised contrast: every other row of the anchor's class is a positive, its log-probability averaged over them.
+
+    Computed as NT-Xent of the same views, whose candidates are the same, with the mean over an image's other views replaced by
+    the mean over its class. With every image a class of its own it is NT-Xent. An anchor always has a positive, its twin.
+
+    Source: Khosla et al. 2020, L_out (equation 2).
+    """
+    u = _stacked(views, temperature)
+    each = torch.unique(label, return_inverse=True)[1].repeat(len(views))
+    total = torch.zeros_like(u).index_add(0, each, u)  # as many rows as there could be classes
+    of_class = ((total[each] * u).sum(1) - 1) / (each.bincount()[each] - 1)
+    by_view = u.view(len(views), -1, u.shape[1])
+    of_twins = ((by_view.sum(0) * by_view).sum(-1).view(-1) - 1) / (len(views) - 1)
+    return nt_xent_views(views, temperature=temperature) + ((of_twins - of_class) / temperature).mean()
+
+
+def memory_contrast(
+    u: Float[Tensor, "v n d"],
+    target: Float[Tensor, "p n d"],
+    anchor: Int[Tensor, " p"],
+    memory: Float[Tensor, "k d"],
+    hidden: Bool[Tensor, "n k"],
+    *,
+    temperature: float | Tensor,
+) -> Float[Tensor, ""]:
+    """How surely an anchor picks its target among remembered rows, mean over p pairs of views and n images; in nats, ≥ 0.
+
+    Args:
+        u: unit rows of V views, with gradient.
+        target: unit rows of the positives of p pairs. anchor: the view that each pair asks about.
+        memory: unit rows, the negatives of all anchors.
+        hidden: True where a row of the memory is no negative of an image. With all hidden the loss is 0 and flat.
+        temperature: > 0.
+
+    Source: InfoNCE, van den Oord et al. 2018, equation 4, with negatives from outside the batch.
+    """
+    with torch.autocast(u.device.type, enabled=False):
+        logits = torch.matmul(u, memory.to(u.dtype).T) / temperature
+        positive = (u[anchor] * target.to(u.dtype)).sum(-1) / temperature
+        others = logits.masked_fill(hidden, -torch.inf).logsumexp(-1)
+        # ln(eᵖ + eᵒ) − p: never below 0, all digits where it is small; beyond 50 it is o − p to the last bit
+        return functional.softplus(others[anchor] - positive, threshold=50).mean()
+
+
 def alignment_only(views: Sequence[Float[Tensor, "n d"]]) -> Float[Tensor, ""]:
     """Mean squared distance of an image's views and nothing else: the loss that collapses, for the lessons on failure.
 
     2 − 2·cosine averaged over pairs of views, in [0, 4]. Source: the alignment term of Wang & Isola 2020.
     """
-    u = _stacked(views, 1.0).view(len(views), len(views[0]), -1)
+    u = unit_views(views, 1.0)
     i, j = torch.triu_indices(len(views), len(views), 1, device=u.device)
     return (u[i] - u[j]).square().sum(-1).mean()

@@ -245,41 +245,44 @@ def temperature_gradient(similarity: ArrayLike, partner: ArrayLike, temperature:
 
 
 # -- the scale of a loss ----------------------------------------------------------------------------------------------
-def loss_ceiling(n: int) -> float:
-    """L when all 2n embeddings are equal (complete collapse): ln(2n−1) at every τ. No maximum: L can be larger."""
-    return float(np.log(2 * _count(n) - 1))
+def loss_ceiling(n: int, views: int = 2) -> float:
+    """L when all embeddings of n images are equal (complete collapse): ln(views·n − 1) at every τ. L can be larger."""
+    return float(np.log(_count(n) * views - 1))
 
 
-def loss_floor(n: int, temperature: Real) -> float:
-    """The least L any encoder can reach with n images, whatever its dimension: ln(1 + (2n−2) exp(−n / ((n−1) τ))).
+def loss_floor(n: int, temperature: Real, views: int = 2) -> float:
+    """The least L any encoder can reach with n images, whatever its dimension: ln(V−1 + V(n−1) exp(−n / ((n−1) τ))).
 
-    Reached if and only if partners coincide and the n points form a regular simplex, which needs n−1 dimensions. 0 for
-    n = 1. Why: by Jensen L is at least its value with every similarity replaced by its mean, ‖Σz‖² ≥ 0 keeps the mean over
-    negatives from falling below −1/(n−1) when positives are 1, and a positive is at most 1.
+    Reached if and only if the V views of an image coincide and the n points form a regular simplex, which needs n−1
+    dimensions. ln(V−1) for n = 1, so 0 for two views. Why: by Jensen L is at least its value with every similarity replaced
+    by its mean, ‖Σz‖² ≥ 0 keeps the mean over negatives from falling below −1/(n−1) when positives are 1, and a positive is
+    at most 1.
     """
     tau = _temperature(temperature)
     if _count(n) == 1:
-        return 0.0
-    return float(np.logaddexp(0, np.log(2 * n - 2) - n / ((n - 1) * tau)))
+        return float(np.log(views - 1))
+    return float(np.logaddexp(np.log(views - 1), np.log(views * (n - 1)) - n / ((n - 1) * tau)))
 
 
-def loss_uniform_sphere(n: int, dim: int, temperature: Real) -> float:
+def loss_uniform_sphere(n: int, dim: int, temperature: Real, views: int = 2) -> float:
     """L with perfect positives and negatives spread evenly over the sphere in `dim` dimensions: a reference, no bound.
 
-    L = ln(1 + (2n−2) A e^(−1/τ)) with A = E exp(cos/τ) = Γ(d/2) (2τ)^(d/2−1) I_(d/2−1)(1/τ); Wang & Isola 2020,
+    L = ln(V−1 + V(n−1) A e^(−1/τ)) with A = E exp(cos/τ) = Γ(d/2) (2τ)^(d/2−1) I_(d/2−1)(1/τ); Wang & Isola 2020,
     arXiv 2005.10242, give the uniform sphere as the minimiser for many negatives.
 
     Args:
         n: images in the batch, ≥ 1.
         dim: dimension of z, ≥ 2.
         temperature: τ > 0.
+        views: V, views of an image, ≥ 2.
     """
     tau = _temperature(temperature)
     if dim < 2:
         raise ConfigError(sentence("dim", "2 or more", dim, "a sphere needs two dimensions"))
     if _count(n) == 1:
-        return 0.0
-    return float(np.logaddexp(0, np.log(2 * n - 2) + _log_mean_exp_cosine(dim, tau) - 1 / tau))
+        return float(np.log(views - 1))
+    negatives = np.log(views * (n - 1)) + _log_mean_exp_cosine(dim, tau) - 1 / tau
+    return float(np.logaddexp(np.log(views - 1), negatives))
 
 
 def _log_mean_exp_cosine(dim: int, tau: float) -> float:

@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from lightly.loss import NTXentLoss
+from lightly.loss import DCLLoss, NTXentLoss
 from pytorch_metric_learning.losses import NTXentLoss as MetricLearning
+from pytorch_metric_learning.losses import SupConLoss
 
-from simclr_core.config import TrainConfig
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.losses import _stacked, alignment_only, decoupled, nt_xent_views
-from simclr_core.objectives import OBJECTIVES, Batch, Objective, make_objective, nt_xent, nt_xent_tiled
+from simclr_core.losses import _stacked, alignment_only, decoupled, nt_xent_views, supcon
+from simclr_core.objectives import nt_xent, nt_xent_tiled
 
 FORMS = {
     "dense": nt_xent,
@@ -146,52 +146,6 @@ def test_alignment_is_twice_one_minus_cosine():
     assert alignment_only((a, a)).item() == pytest.approx(0, abs=1e-6)
 
 
-def made(name: str, *, images: int = 6, dim: int = 4, **settings) -> Objective:
-    return make_objective(TrainConfig(objective=name, **settings), images=images, dim=dim)
-
-
-def batch_of(*z: torch.Tensor) -> Batch:
-    index = torch.arange(len(z[0]))
-    return Batch(views=z, index=index, label=index // 2, keys=tuple(x.detach() for x in z))
-
-
-@pytest.mark.parametrize("name", OBJECTIVES)
-class TestContract:
-    def test_scalar_finite_differentiable_and_inputs_untouched(self, name):
-        a, b = (x.requires_grad_() for x in views(6, 4))
-        before = a.detach().clone()
-        loss = made(name)(batch_of(a, b))
-        loss.backward()
-        assert loss.shape == ()
-        assert torch.isfinite(a.grad).all()
-        assert a.grad.abs().sum() > 0
-        assert torch.equal(a.detach(), before)
-
-    def test_same_input_same_value(self, name):
-        objective, batch = made(name), batch_of(*views(6, 4))
-        assert objective(batch) == objective(batch)
-
-    def test_reference_lines_are_named_finite_and_hold(self, name):
-        objective = made(name)
-        lines = objective.lines(6, 4)
-        assert len({line.id for line in lines}) == len(lines)
-        assert all(math.isfinite(line.value) and line.label.en and line.label.zh for line in lines)
-        ceiling, floor = (objective.value_at(line, 6, 4) for line in ("ceiling", "floor"))
-        if ceiling is not None:
-            assert objective(batch_of(torch.ones(6, 4), torch.ones(6, 4))).item() == pytest.approx(ceiling, rel=1e-6)
-        if floor is not None:
-            assert floor <= objective(batch_of(torch.eye(6), torch.eye(6))).item()
-
-    def test_label_and_source(self, name):
-        assert all(OBJECTIVES[name].label)
-        assert OBJECTIVES[name].source
-
-
-def test_nt_xent_is_read_against_three_lines_and_the_others_against_none():
-    found = {name: [line.id for line in made(name).lines(8, 16)] for name in OBJECTIVES}
-    assert found == {"nt_xent": ["ceiling", "uniform", "floor"], "dcl": [], "alignment": []}
-
-
 @pytest.mark.parametrize("tile", [3, 512])
 @pytest.mark.parametrize("temperature", [0.002, 0.02, 0.3])
 def test_the_slope_of_a_learned_temperature_equals_autograd(temperature, tile):
@@ -203,3 +157,42 @@ def test_the_slope_of_a_learned_temperature_equals_autograd(temperature, tile):
     logits = (u @ u.T / again).masked_fill(torch.eye(22, dtype=torch.bool), -torch.inf)
     torch.nn.functional.cross_entropy(logits, (torch.arange(22) + 11) % 22).backward()
     torch.testing.assert_close(tau.grad, again.grad, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("tile", [None, 3, 7])
+@pytest.mark.parametrize("temperature", [0.02, 0.2])
+def test_more_views_average_the_log_probability_of_every_other_view(temperature, tile):
+    n, z = 5, torch.stack([*views(5, 6, 1), *views(5, 6, 2)])
+    u = torch.nn.functional.normalize(z.double(), dim=-1).flatten(0, 1)
+    p = (u @ u.T / temperature).masked_fill(torch.eye(4 * n, dtype=torch.bool), -torch.inf).log_softmax(1)
+    rows = [-sum(p[i, (i + k * n) % (4 * n)] for k in (1, 2, 3)) / 3 for i in range(4 * n)]
+    loss = nt_xent_views(z.unbind(), temperature=temperature, tile=tile)
+    assert loss.item() == pytest.approx(torch.stack(rows).mean().item(), rel=2e-6)
+
+
+def test_a_loss_near_nothing_keeps_its_digits_and_its_sign():
+    a = torch.eye(6)
+    for temperature in (0.035, 0.04, 0.05):
+        expected = math.log1p(10 * math.exp(-1 / temperature))
+        assert 0 <= nt_xent(a, a, temperature=temperature).item() <= expected + 2e-7
+
+
+def test_decoupled_equals_lightly():
+    a, b = views(20, 8)
+    assert decoupled((a, b), temperature=0.1).item() == pytest.approx(DCLLoss(temperature=0.1)(a, b).item(), rel=1e-6)
+
+
+def test_supcon_equals_pytorch_metric_learning():
+    a, b = views(20, 8)
+    label = torch.arange(20) % 6
+    expected = SupConLoss(temperature=0.1)(torch.cat([a, b]), label.repeat(2)).item()
+    assert supcon((a, b), label, temperature=0.1).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_supcon_with_every_image_its_own_class_is_nt_xent():
+    a, b = (z.requires_grad_() for z in views(9, 5))
+    ours = supcon((a, b), torch.arange(9), temperature=0.2)
+    plain = nt_xent(a, b, temperature=0.2)
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-6)
+    for mine, theirs in zip(*(torch.autograd.grad(loss, [a, b]) for loss in (ours, plain)), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-7)
