@@ -126,6 +126,20 @@ def test_state_carries_everything_over_a_break(config, tiny_images):
         assert torch.equal(value, after.objective.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_trains_and_remembers_over_a_break(config, tiny_images, name):
+    own = {"moco": '{"queue": 36, "momentum": 0}', "bank": '{"negatives": 30}'}
+    settings = [f"train.objective={name}", f"train.objective_params={own.get(name, '{}')}"]
+    unbroken, before, after = (learner(config, tiny_images, *settings) for _ in range(3))
+    losses = [unbroken.step(step, 10).loss.item() for step in range(4)]
+    assert np.isfinite(losses).all()
+    for step in range(2):
+        before.step(step, 10)
+    after.model.load_state_dict(before.model.state_dict())
+    after.load(before.state())
+    assert [after.step(step, 10).loss.item() for step in range(2, 4)] == losses[2:]
+
+
 def test_a_learned_temperature_moves_and_a_scheduled_one_arrives(config, tiny_images):
     learned = learner(config, tiny_images, "train.temperature_schedule=learned")
     assert learned.step(0, 10).temperature != learned.step(1, 10).temperature
