@@ -18,6 +18,7 @@ from simclr_core.exports import EXPORTS
 from simclr_core.maps import MAPS
 from simclr_core.probes import PROBES
 from simclr_core.progress import Stopped
+from simclr_core.recipes import RECIPES
 from simclr_core.records import SPLITS, Space
 from simclr_core.sources import SOURCES
 
@@ -51,6 +52,7 @@ def _add_set(parser: Parser, metavar: str, about: str) -> None:
 def _train(p: Parser) -> None:
     p.add_argument("--images", metavar="SPEC", help=SPECS)
     p.add_argument("--out", required=True, help="the run directory")
+    p.add_argument("--recipe", help=f"settings to begin with: {', '.join(RECIPES)}")
     p.add_argument("--config", help="a JSON file with the settings")
     _add_set(p, "a.b=v", "change single settings (docs/configuration.md)")
     p.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
@@ -115,6 +117,11 @@ def _prepare(p: Parser) -> None:
     p.add_argument("--out", required=True, help="the run directory to make")
 
 
+def _bench(p: Parser) -> None:
+    p.add_argument("name", metavar="NAME", help="of benchmarks/bench_NAME.py")
+    p.add_argument("options", nargs=argparse.REMAINDER, help="passed on to it")
+
+
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Callable[[Parser], None]]] = {
     "train": (commands.train, _train),
     "encode": (commands.encode, _encode),
@@ -124,6 +131,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Ca
     "probe": (commands.probe, _probe),
     "inspect": (commands.inspect, _inspect),
     "prepare": (commands.prepare, _prepare),
+    "bench": (commands.bench, _bench),
 }
 
 

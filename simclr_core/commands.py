@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -18,6 +20,7 @@ from typing import Any
 from simclr_core.config import RunConfig, from_dict, parse_value, with_overrides
 from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
 from simclr_core.progress import Progress, Stopped
+from simclr_core.recipes import recipe
 from simclr_core.registry import Params, make_params, pick
 from simclr_core.store import JobDir, RunDir, read_json
 
@@ -80,7 +83,7 @@ def told(job: JobDir) -> Iterator[None]:
 
 # -- train ---------------------------------------------------------------------------------------------------------------
 def _run_config(args: Namespace, run: RunDir) -> RunConfig:
-    config = RunConfig()
+    config = recipe(args.recipe) if args.recipe else RunConfig()
     if args.resume and run.exists:
         config = run.config
     if args.config:
@@ -352,6 +355,21 @@ def inspect(args: Namespace) -> dict[str, Any]:
     from simclr_core.checkpoints import inspect as look
 
     return look(args.checkpoint)
+
+
+def bench(args: Namespace) -> dict[str, Any]:
+    """Run one of the paired measurements of `benchmarks/`; its result file is the answer."""
+    folder = Path(__file__).resolve().parents[1] / "benchmarks"
+    known = sorted(p.stem.removeprefix("bench_") for p in folder.glob("bench_*.py"))
+    if args.name not in known:
+        found = ", ".join(known) or "absent: benchmarks come with the repository, not with an installed package"
+        raise ConfigError(sentence("bench", f"one of {found}", args.name, "choose one of these"))
+    environment = os.environ | {"PYTHONPATH": str(folder.parent)}
+    command = [sys.executable, str(folder / f"bench_{args.name}.py"), *args.options]
+    done = subprocess.run(command, env=environment, stdout=sys.stderr)
+    if done.returncode:
+        raise RunError(f"`bench {args.name}` ended with code {done.returncode}; its last words are above")
+    return read_json(folder / "results" / f"{args.name}.json")
 
 
 def prepare(args: Namespace) -> dict[str, Any]:

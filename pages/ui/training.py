@@ -13,8 +13,8 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, jobs, loading, monitor, state
-from pages.ui.text import escape_markdown, t
-from pages.ui.widgets import choose, record
+from pages.ui.text import escape_markdown, label, t
+from pages.ui.widgets import choose, prefill, record
 from simclr_core.config import (
     AUTO_EPOCHS,
     AUTO_IMAGES_SEEN,
@@ -26,6 +26,7 @@ from simclr_core.config import (
     to_dict,
 )
 from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
+from simclr_core.recipes import RECIPES, recipe
 from simclr_core.records import ImageSet
 from simclr_core.store import JobDir, RunDir, require_space, write_atomic
 
@@ -79,6 +80,7 @@ def mention(runs: Sequence[RunDir]) -> None:
 # -- the form ------------------------------------------------------------------------------------------------------------
 def form() -> None:
     """Everything that decides a run, the views it will train on, and the start."""
+    recipe_part()
     with st.container(border=True):
         st.subheader(t("train.images_title"), icon=":material/photo_library:")
         spec, size, pictures = images_part()
@@ -100,6 +102,32 @@ def form() -> None:
         )
     if spec is not None and pictures is not None:
         start_part(config, pictures)
+
+
+def recipe_part() -> None:
+    """Named settings to begin with, what they lead to and who says so."""
+    with st.container(border=True, horizontal=True, vertical_alignment="bottom"):
+        shown = {name: label(recipe.label) for name, recipe in RECIPES.items()}
+        name = st.selectbox(t("train.recipe"), list(shown), format_func=shown.__getitem__, key="train.recipe")
+        st.button(
+            t("train.use_recipe"),
+            key="train.use_recipe",
+            icon=":material/menu_book:",
+            on_click=use_recipe,
+            args=(name,),
+        )
+        chosen = RECIPES[name]
+        said = {"expected": label(chosen.expected), "cost": label(chosen.cost), "source": chosen.source}
+        st.caption(t(f"train.recipe_{chosen.status}", **said))
+
+
+def use_recipe(name: str) -> None:
+    """Fill the form with a recipe's settings; pictures, name and device stay as they are."""
+    config = recipe(name)
+    for part, key in ((config.augment, "train.augment"), (config.model, "train.model"), (config.train, "train.train")):
+        prefill(part, key)
+    st.session_state["train.backbone"] = config.model.backbone
+    st.session_state["train.objective"] = config.train.objective
 
 
 def images_part() -> tuple[str | None, int | None, ImageSet | None]:

@@ -53,6 +53,18 @@ def record(
     return make_params(kind, values)
 
 
+def prefill(record: Params, key: str) -> None:
+    """Set the widgets that `record(type(record), key)` draws to a record's values; call it before they are drawn."""
+    for f in fields(record):
+        value = getattr(record, f.name)
+        if f.metadata.get("auto") is not None:
+            st.session_state[f"{key}.{f.name}.auto"] = value is None
+        if "kind" in f.metadata and value is not None:
+            whole = f.metadata.get("integer")
+            decimal = f.metadata["kind"] == "number" and not whole
+            st.session_state[f"{key}.{f.name}"] = float(value) if decimal else int(value) if whole else value
+
+
 def widget(f: Field[Any], key: str, begin: Any, suggestion: Any = None) -> Any:
     """The widget of one declared field."""
     meta = f.metadata

@@ -216,3 +216,15 @@ def test_the_objective_brings_its_own_parameters_and_only_changed_ones_are_kept(
     at.selectbox(key="train.objective").select("dcl").run()
     assert not [box for box in at.checkbox if str(box.key).startswith("train.objective.")]
     assert kept[-1] == {}
+
+
+def test_a_recipe_fills_the_form(open_page):
+    at = open_page("train", run=None)
+    at.selectbox(key="train.recipe").select("small-batch-dcl").run()
+    at.button(key="train.use_recipe").click().run()
+    assert not at.exception
+    assert at.selectbox(key="train.objective").value == "dcl"
+    assert at.selectbox(key="train.backbone").value == "resnet18"
+    assert at.selectbox(key="train.train.batch_size").value == 32
+    assert at.number_input(key="train.train.epochs").value == 100
+    assert "Reported by others" in text(at)

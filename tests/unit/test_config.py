@@ -19,6 +19,7 @@ from simclr_core.config import (
     with_overrides,
 )
 from simclr_core.errors import ConfigError
+from simclr_core.recipes import RECIPES, recipe
 
 
 def test_json_both_ways():
@@ -112,3 +113,19 @@ def test_every_setting_stands_in_the_docs():
         name for part in parts for name, value in part.items() if part is not config or not isinstance(value, dict)
     }
     assert settings - {"schema"} - named == set()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_are_configurations_that_say_what_they_lead_to(name):
+    found = RECIPES[name]
+    assert recipe(name).resolved(10_000).train.epochs
+    assert found.status in ("measured", "cited")
+    for text in (found.label, found.expected, found.cost):
+        assert text.en
+        assert text.zh
+    assert found.source
+
+
+def test_an_unknown_recipe_is_told_with_the_known_ones():
+    with pytest.raises(ConfigError, match="cifar10-small-cpu"):
+        recipe("nothing")
