@@ -257,6 +257,8 @@ def pairs(args: Namespace) -> dict[str, Any]:
 
 def diagnose(args: Namespace) -> dict[str, Any]:
     """Diagnose an embedding table; with a run, beside its untrained encoder and raw pixels."""
+    from simclr_core.causes import causes_to_json
+    from simclr_core.facts import read_facts
     from simclr_core.tables import load_embeddings, load_pairs
     from simclr_core.verdict import diagnose as judge
     from simclr_core.verdict import report_to_json
@@ -272,7 +274,7 @@ def diagnose(args: Namespace) -> dict[str, Any]:
             space=args.space if args.space in table.spaces else table.spaces[0],
             progress=progress,
         )
-    return report_to_json(report)
+    return report_to_json(report) | causes_to_json(report, read_facts(run, table) if run else None)
 
 
 def _known_run(path: str | None) -> RunDir | None:

@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from simclr_core.causes import causes_to_json
 from simclr_core.checkpoints import UNTRAINED, Encoder, load_encoder
 from simclr_core.config import RunConfig
 from simclr_core.encode import encode, encode_pairs
+from simclr_core.facts import read_facts
 from simclr_core.maps import make_map
 from simclr_core.pixels import REFERENCE_ROWS, pixel_table
 from simclr_core.probes import knn_accuracy
@@ -76,7 +78,8 @@ def write_embeddings(
         run=run,
         references=references(images, tables["untrained"], pairs["untrained"]),
     )
-    write_atomic(folder / "report.json", json.dumps(report_to_json(report)))
+    causes = causes_to_json(report, read_facts(run, tables["encoder"]))
+    write_atomic(folder / "report.json", json.dumps(report_to_json(report) | causes))
     progress(0.9, "drawing a first map")
     table = tables["encoder"]
     first = make_map(table.space("h"), "pca", 2, index=table.index, label=table.label, space="h")

@@ -7,6 +7,7 @@ k neighbours, dims 2 or 3 axes of a map. Cosines are in [−1, 1]; distances are
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,6 +74,13 @@ class ImageSet:
         if self.label is not None:
             sha.update(np.ascontiguousarray(self.label.astype(np.int64)).data)
         return sha.hexdigest()[:16]
+
+    @property
+    def copies(self) -> float:
+        """Share of the pictures whose pixels, all of them, equal another's."""
+        each = [hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest() for picture in self.image]
+        count = Counter(each)
+        return sum(n for n in count.values() if n > 1) / len(each)
 
     def take(self, rows: np.ndarray) -> ImageSet:
         """The pictures at these positions, in this order."""

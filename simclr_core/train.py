@@ -110,8 +110,8 @@ class Training:
             {"id": line.id, "value": line.value, "en": line.label.en, "zh": line.label.zh}
             for line in self.learner.objective.lines(*shape)
         ]
-        about = {"data_digest": self.images.digest, "images": len(self.images), "reference_lines": lines}
-        run.write_config(self.config, run_id=identity, **about)
+        pictures = {"data_digest": self.images.digest, "images": len(self.images), "copies": self.images.copies}
+        run.write_config(self.config, run_id=identity, reference_lines=lines, **pictures)
 
     def _restore(self, run: RunDir) -> None:
         folder = run.latest_checkpoint

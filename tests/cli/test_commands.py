@@ -90,6 +90,9 @@ def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
     assert set(np.load(emb).files) >= {"h", "z", "index", "label"}
     assert answer("pairs", "--encoder", str(run), "--images", pictures, "--views", "2", "--out", pair)["n"] == 40
     report = answer("diagnose", emb, "--pairs", pair, "--run", str(run), "--space", "z")
+    assert report["causes"] == report["causes_of"]["z"]
+    assert bool(report["causes"]) == (report["verdict"] != "healthy")
+    assert all({"id", "score", "sentence", "cure"} <= set(cause) for cause in report["causes"])
     assert report.keys() >= {"n", "dim", "verdict", "severity", "findings", "metrics", "spaces"}
     assert report["metrics"].keys() >= METRICS
     assert report["dim"] == 16
