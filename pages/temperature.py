@@ -5,21 +5,40 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import state
-from pages.ui.components.temperature import N_HIGH, Batch, View, batch, read_view, temperature_explorer
+from pages.ui.components.temperature import Batch, batch, temperature_explorer
+from pages.ui.components.temperature.view import N_HIGH, View, read_view
 from pages.ui.frame import error_frame
 from pages.ui.text import label, t, tag, texts_under
-from simclr_core.presets import PRESETS
+from simclr_core.presets import PRESETS, QUESTIONS
 from simclr_core.similarity import cosine_matrix, interleave, interleaved_partner
 
 KEY, START, LAST = "temperature", "temperature.start", "temperature.last"
 RUN, PREFIX = "run", "temperature.explorer."
-URL = {"tau": "t", "row": "r", "preset": "b", "n": "n"}
-FILLED_IN_BROWSER = ("i", "j", "k", "s", "p", "a", "b", "kind", "count", "value", "sum", "tau", "loss")
+URL = {
+    "tau": "t",
+    "tau2": "u",
+    "row": "r",
+    "preset": "b",
+    "n": "n",
+    "cells": "c",
+    "fix": "f",
+    "own": "o",
+    "mode": "m",
+    "at": "k",
+}
+FILLED_IN_BROWSER = (
+    *("i", "j", "k", "s", "p", "a", "b", "kind", "count", "value", "sum", "tau", "loss", "some", "rate", "step"),
+    *("floor", "positive", "negative", "dims", "most", "found", "text"),
+)
 SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
 
 
 def presets() -> list[Batch]:
     return [batch(name, label(p.label), label(p.note), p.similarity, p.partner) for name, p in PRESETS.items()]
+
+
+def questions() -> list[dict[str, Any]]:
+    return [q.fields | {"text": label(q.text), "why": label(q.why)} for q in QUESTIONS.values()]
 
 
 def run_batch() -> Batch | None:
@@ -38,9 +57,8 @@ def remember() -> None:
     st.session_state[LAST] = (st.session_state.get(KEY) or {}).get("view")
 
 
-def start(batches: list[Batch]) -> View:
+def start(sizes: dict[str, int]) -> View:
     """Where the explorer opens: the URL, or where it was left. Fixed while it is on the page, so it is never reset."""
-    sizes = {b["id"]: len(b["partner"]) for b in batches}
     if not st.session_state.get(KEY):
         left = st.session_state.get(LAST) or {}
         asked = {name: st.query_params.get(key, left.get(name)) for name, key in URL.items()}
@@ -51,12 +69,14 @@ def start(batches: list[Batch]) -> View:
 def share(view: View) -> None:
     """Write what is looked at into the URL; what is usual is left out."""
     shown: dict[str, Any] = dict(view)
-    usual: dict[str, Any] = dict(read_view({next(iter(PRESETS)): 2}))
+    usual: dict[str, Any] = dict(read_view({next(iter(PRESETS)): 2}, mode=view["mode"])) | {"mode": "sweep"}
     for name, key in URL.items():
         if shown[name] == usual[name]:
             st.query_params.pop(key, None)
         else:
-            st.query_params[key] = f"{shown[name]:.4g}" if name == "tau" else str(shown[name])
+            st.query_params[key] = (
+                f"{shown[name]:.4g}" if name in ("tau", "tau2") else str(shown[name] if name != "fix" else 1)
+            )
 
 
 @st.fragment
@@ -64,10 +84,10 @@ def explorer() -> None:
     with error_frame():
         own = run_batch()
         batches = presets() + ([own] if own else [])
-        opened = start(batches)
-        shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
-        temperature_explorer(batches, shown, start=opened, lang=tag(), key=KEY, on_view=remember)
         sizes = {b["id"]: len(b["partner"]) for b in batches}
+        opened = start(sizes)
+        shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
+        temperature_explorer(batches, questions(), shown, start=opened, lang=tag(), key=KEY, on_view=remember)
         share(read_view(sizes, **(st.session_state.get(LAST) or opened)))
         if own is None:
             st.caption(t("temperature.no_pairs"))

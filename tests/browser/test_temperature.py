@@ -49,8 +49,46 @@ def wait_url(page, part: str) -> None:
     page.wait_for_function("part => location.search.includes(part)", arg=part, timeout=15_000)
 
 
+def place(page) -> int:
+    return int(page.locator(ROOT).get_attribute("data-at"))
+
+
+def total(page) -> float:
+    return float(page.locator(".total-number").inner_text())
+
+
+def cell(page, i: int, k: int):
+    """The cell of anchor i and candidate k, counted from 1."""
+    row = page.locator('.matrix [role="row"]').nth(i - 1)
+    return row.locator('[role="gridcell"]').nth(k - 1)
+
+
+def drag(page, target, dx: int, dy: int = 0, *, drop: bool = True) -> None:
+    box = target.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for part in (0.3, 0.7, 1):
+        page.mouse.move(x + part * dx, y + part * dy)
+    if drop:
+        page.mouse.up()
+
+
+def count_messages(page) -> None:
+    """From now on the page counts what it sends to the server."""
+    page.evaluate("""() => {
+      const send = WebSocket.prototype.send
+      window.sentToServer = 0
+      WebSocket.prototype.send = function (...given) { window.sentToServer += 1; return send.apply(this, given) }
+    }""")
+
+
+def sent_count(page) -> int:
+    return page.evaluate("window.sentToServer")
+
+
 def bar_scale(page, k: int) -> float:
-    style = page.locator(".bar .fill").nth(k - 1).get_attribute("style")
+    style = page.locator(".bar .first .fill").nth(k - 1).get_attribute("style")
     return float(style.split("(")[1].rstrip(")"))
 
 
@@ -82,21 +120,22 @@ def test_pause_stops_within_a_frame_and_play_goes_on_from_there(explorer):
     assert tau(page) > 0.1
 
 
-def test_reduced_motion_jumps_between_key_stops(explorer):
+def test_with_reduced_motion_play_is_one_step(explorer):
     page = explorer(reduced_motion="reduce")
-    page.get_by_role("button", name="Play").click()
-    seen = set()
-    deadline = time.monotonic() + 15
-    while tau(page) != 0.1 and time.monotonic() < deadline:
-        seen.add(tau(page))
-        page.wait_for_timeout(40)
-    assert seen <= {0.5, 0.3, 0.2, 0.15}
-    assert tau(page) == 0.1
+    play = page.locator(".play")
+    assert "Step" in play.inner_text()
+    for expected in (0.3, 0.2, 0.15, 0.1, 0.5):
+        play.click()
+        assert tau(page) == expected
+    page.get_by_role("radio", name="Train from here").click()
+    play.click()
+    page.wait_for_timeout(200)
+    assert place(page) == 1, "one step of training, and no other follows"
 
 
 def test_slider_keys_walk_the_stops_and_say_the_value(explorer):
     page = explorer("?t=0.2")
-    slider = page.locator("input.tau")
+    slider = page.locator(".for-tau input.tau")
     slider.focus()
     for key, expected in [("ArrowLeft", 0.15), ("ArrowLeft", 0.1), ("ArrowRight", 0.15), ("End", 10.0), ("Home", 0.01)]:
         page.keyboard.press(key)
@@ -153,10 +192,199 @@ def test_touch_keeps_a_cell(explorer):
     wait_url(page, "r=3")
 
 
+# -- dragging ------------------------------------------------------------------------------------------------------------
+def test_a_dragged_cell_takes_its_mirror_along_and_is_reported_once(explorer):
+    page = explorer()
+    count_messages(page)
+    before = page.locator('.matrix [role="gridcell"]').nth(2).locator(".cell-s").text_content()
+    assert before == "0.10"
+    drag(page, cell(page, 1, 3), 60, -60, drop=False)
+    assert cell(page, 1, 3).locator(".cell-s").text_content() == "0.85"
+    assert cell(page, 3, 1).locator(".cell-s").text_content() == "0.85"
+    assert "0.85/0.5" in page.locator(".under-line .term.lit").inner_text()
+    page.wait_for_timeout(400)
+    assert sent_count(page) == 0, "nothing is sent while the hand is down"
+    page.mouse.up()
+    wait_url(page, "c=1.3.85")
+    assert sent_count(page) == 1
+    s = PRESETS["sheet"].similarity.copy()
+    s[0, 2] = s[2, 0] = 0.85
+    assert total(page) == pytest.approx(sim.nt_xent_mean(s, PRESETS["sheet"].partner, 0.5), abs=5e-5)
+
+
+def test_keys_change_a_cell_and_stop_at_one(explorer):
+    page = explorer()
+    page.locator('.cell[tabindex="0"]').focus()
+    for key in ("+", "+", "+", "-"):
+        page.keyboard.press(key)
+    assert cell(page, 1, 2).locator(".cell-s").text_content() == "0.97"
+    page.keyboard.press("PageUp")
+    assert cell(page, 2, 1).locator(".cell-s").text_content() == "1.00"
+    page.keyboard.press("PageDown")
+    wait_url(page, "c=1.2.90")
+    page.get_by_role("button", name="Undo changes").click()
+    assert cell(page, 1, 2).locator(".cell-s").text_content() == "0.95"
+
+
+def test_a_finger_drags_sideways(explorer):
+    page = explorer(has_touch=True, viewport={"width": 375, "height": 800})
+    target = cell(page, 1, 4)
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    x, y = box["x"] + 5, box["y"] + 5
+    client = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [(x, y)]),
+        ("touchMove", [(x + 40, y)]),
+        ("touchMove", [(x + 80, y)]),
+        ("touchEnd", []),
+    ):
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b} for a, b in points]})
+    assert cell(page, 1, 4).locator(".cell-s").text_content() == "0.55"
+
+
+def test_an_impossible_matrix_says_so_and_is_not_trained(explorer):
+    page = explorer("?c=1.3.85&m=train")
+    assert "−0.387" in page.locator(".under-matrix .badge").inner_text()
+    assert page.locator(".play").is_disabled()
+    assert page.locator(".problem:visible").count() == 1
+    page.get_by_role("button", name="Nearest possible matrix").click()
+    s = PRESETS["sheet"].similarity.copy()
+    s[0, 2] = s[2, 0] = 0.85
+    near = sim.nearest_realisable(s)
+    assert total(page) == pytest.approx(sim.nt_xent_mean(near, PRESETS["sheet"].partner, 0.5), abs=5e-5)
+    assert "14 cells moved: (1,3) 0.85→0.65" in page.locator(".under-matrix").inner_text()
+    assert page.locator(".matrix rect.moved").count() == 28
+    wait_url(page, "f=1")
+    page.locator(".play").click()
+    page.wait_for_function("() => true")
+    deadline = time.monotonic() + 10
+    while place(page) < 3 and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert place(page) >= 3
+
+
+# -- playing ---------------------------------------------------------------------------------------------------------------
+def test_six_beats_play_step_and_scrub(explorer):
+    page = explorer("?m=beats&t=0.1")
+    assert place(page) == 1
+    assert page.locator(".beats .later").count() == 5
+    page.get_by_role("button", name="One step on").click()
+    assert page.locator(".beats .now th").inner_text().endswith("s/τ")
+    page.locator(".seek").focus()
+    page.keyboard.press("End")
+    assert place(page) == 6
+    assert (
+        page.locator(".beats .now td").inner_text()
+        == f"{sim.nt_xent_rows(PRESETS['sheet'].similarity, PRESETS['sheet'].partner, 0.1)[0]:.7f}"[:9]
+    )
+    page.locator(".beats td").nth(2).hover()
+    assert page.locator(".bar.lit .bar-name").inner_text() == "3"
+    page.get_by_role("button", name="Play").click()
+    assert place(page) == 1
+    page.wait_for_timeout(1500)
+    assert place(page) == 2
+    page.get_by_role("button", name="Pause").click()
+    wait_url(page, "k=2")
+
+
+def test_training_descends_to_the_floor_and_a_link_brings_the_step_back(explorer):
+    page = explorer("?m=train&k=50")
+    assert total(page) == pytest.approx(0.1816, abs=1e-4)
+    assert page.locator(".train-box").is_visible()
+    page.locator(".seek").focus()
+    page.keyboard.press("Home")
+    assert total(page) == pytest.approx(0.5277, abs=1e-4)
+    page.wait_for_function("!location.search.includes('k=')")
+    count_messages(page)
+    page.get_by_role("button", name="Play").click()
+    deadline = time.monotonic() + 20
+    while place(page) < 8 and time.monotonic() < deadline:
+        page.wait_for_timeout(30)
+    playing = sent_count(page)
+    page.get_by_role("button", name="Pause").click()
+    stopped = place(page)
+    assert total(page) < 0.3
+    page.wait_for_timeout(400)
+    assert place(page) == stopped
+    wait_url(page, f"k={stopped}")
+    assert (playing, sent_count(page)) == (0, 1), "one message, after the hand was lifted"
+
+
+def test_nothing_runs_while_the_page_is_hidden(explorer):
+    page = explorer()
+    page.get_by_role("button", name="Play").click()
+    wait_tau(page, "t < 0.45")
+    page.evaluate("""() => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => window.isHidden })
+      window.isHidden = true
+      document.dispatchEvent(new Event("visibilitychange"))
+    }""")
+    stopped = tau(page)
+    page.wait_for_timeout(400)
+    assert tau(page) == stopped
+    page.evaluate("() => { window.isHidden = false; document.dispatchEvent(new Event('visibilitychange')) }")
+    wait_tau(page, f"t < {stopped}")
+
+
+def test_two_temperatures_side_by_side(explorer):
+    page = explorer("?b=hard&t=0.5")
+    assert page.locator(".fraction:visible").count() == 1
+    page.get_by_role("button", name="Compare two τ").click()
+    wait_url(page, "u=0.1")
+    rows = [sim.nt_xent_rows(PRESETS["hard"].similarity, PRESETS["hard"].partner, tau) for tau in (0.5, 0.1)]
+    assert page.locator(".loss-number").all_inner_texts() == [f"{r[0]:.4f}" for r in rows]
+    assert page.locator(".total-number").inner_text() == "  |  ".join(f"{r.mean():.4f}" for r in rows).replace(
+        "  ", " "
+    )
+    p = sim.softmax_rows(PRESETS["hard"].similarity, 0.1)[0]
+    style = page.locator(".bar .second .fill").nth(2).get_attribute("style")
+    assert float(style.split("(")[1].rstrip(")")) == pytest.approx(p[2], abs=1e-5)
+    page.locator('.for-tau2 .tick[data-tau="1"]').click()
+    wait_url(page, "u=1")
+
+
+# -- questions and own matrices ----------------------------------------------------------------------------------------------
+def test_a_prediction_is_told_right_or_wrong_with_the_numbers(explorer):
+    page = explorer("?b=hard", reduced_motion="reduce")
+    quiz = page.locator(".quiz")
+    quiz.get_by_role("button", name="It grows").click()
+    said = quiz.get_by_role("status").inner_text()
+    assert said.startswith("✗ Not so. τ 0.5: 0.8196 · τ 0.1: 0.006917.")
+    assert quiz.locator(".right").inner_text() == "It shrinks"
+    assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "sheet"
+    quiz.get_by_role("button", name="Next question").click()
+    quiz.get_by_role("button", name="It grows").click()
+    assert quiz.get_by_role("status").inner_text().startswith("✓ Yes. τ 0.5: 1.237 · τ 0.1: 2.848.")
+    wait_url(page, "b=hard")
+
+
+def test_an_own_matrix_is_checked_used_and_kept(explorer):
+    page = explorer()
+    page.get_by_text("Bring your own matrix").click()
+    field = page.locator(".own textarea")
+    field.fill("1 .5\n.4 1")
+    page.get_by_role("button", name="Use this matrix").click()
+    assert "symmetric" in page.locator(".own .problem").inner_text()
+    field.fill("1;0,5;0,1;0,2\n0,5;1;0;0\n0,1;0;1;0,75\n0,2;0;0,75;1")
+    page.get_by_role("button", name="Use this matrix").click()
+    wait_url(page, "o=5000.1000.2000.0.0.7500")
+    assert page.locator(".bar").count() == 4
+    page.reload()
+    page.wait_for_selector(ROOT)
+    assert cell(page, 3, 4).locator(".cell-s").text_content() == "0.75"
+    page.get_by_text("Bring your own matrix").click()
+    page.locator(".own input[type=file]").set_input_files(
+        {"name": "s.csv", "mimeType": "text/csv", "buffer": b"1,.25\n.25,1\n"}
+    )
+    wait_url(page, "o=2500")
+    assert page.locator(".loss-number").first.inner_text() == "0", "one image has no negatives and so no loss"
+
+
 def test_deep_link_opens_what_it_says(explorer):
     page = explorer("?run=small&t=0.2&r=4&b=run&n=5&lang=zh")
     assert tau(page) == 0.2
-    assert page.locator('.preset[aria-checked="true"]').get_attribute("data-preset") == "run"
+    assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "run"
     assert page.locator(".bar").count() == 10
     assert "4" in page.locator(".anchor-name").inner_text()
     assert page.locator(ROOT).get_attribute("lang") == "zh-Hans"
@@ -165,7 +393,7 @@ def test_deep_link_opens_what_it_says(explorer):
 def test_nonsense_in_the_link_is_clamped(explorer):
     page = explorer("?t=-3&r=77&b=%3Cscript%3E&n=x")
     assert tau(page) == 0.01
-    assert page.locator('.preset[aria-checked="true"]').get_attribute("data-preset") == "sheet"
+    assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "sheet"
     assert "6" in page.locator(".anchor-name").inner_text()
 
 
@@ -173,7 +401,7 @@ def test_shown_numbers_are_the_cores(explorer):
     page = explorer("?t=0.1&b=hard&r=3")
     preset = PRESETS["hard"]
     rows = sim.nt_xent_rows(preset.similarity, preset.partner, 0.1)
-    assert page.locator(".loss-number").inner_text() == f"{rows[2]:.4f}"
+    assert page.locator(".loss-number").first.inner_text() == f"{rows[2]:.4f}"
     assert page.locator(".total-number").inner_text() == f"{rows.mean():.4f}"
     assert (
         page.locator(".fact .number").nth(1).inner_text()
@@ -191,8 +419,8 @@ def test_shown_numbers_are_the_cores(explorer):
 
 def test_view_survives_a_change_of_language_and_a_page_switch(explorer):
     page = explorer("?run=small")
-    page.locator('.preset[data-preset="false"]').click()
-    page.locator('.tick[data-tau="0.2"]').click()
+    page.locator('.presets [data-name="false"]').click()
+    page.locator('.for-tau .tick[data-tau="0.2"]').click()
     wait_url(page, "t=0.2")
     page.get_by_test_id("stSidebar").get_by_text("中文", exact=True).click()
     page.get_by_role("button", name="播放").wait_for()
@@ -202,12 +430,12 @@ def test_view_survives_a_change_of_language_and_a_page_switch(explorer):
     page.get_by_test_id("stSidebarNavLink").nth(5).click()
     page.wait_for_selector(ROOT)
     assert tau(page) == 0.2
-    assert page.locator('.preset[aria-checked="true"]').get_attribute("data-preset") == "false"
+    assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "false"
 
 
 def test_typed_temperatures_and_batch_size(explorer):
     page = explorer("?run=small&b=run&n=4")
-    field = page.locator(".tau-field")
+    field = page.locator(".for-tau .tau-field")
     for text, expected in [("0,07", 0.07), ("５", 5.0), ("99", 10.0), ("none", 10.0)]:
         field.fill(text)
         field.press("Enter")
@@ -226,7 +454,7 @@ def test_nothing_sticks_out(explorer, width, scheme):
     page = explorer("?run=small&b=false&t=0.07", viewport={"width": width, "height": 800}, color_scheme=scheme)
     root = page.locator(ROOT)
     overflow = root.evaluate(
-        """root => [...root.querySelectorAll("section, .controls, .fraction, .bar, .chip, .preset, text")]
+        """root => [...root.querySelectorAll("section, .controls, .fraction, .bar, .chip, .radio, .plain, .quiz, text")]
         .filter(e => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 11).map(e => e.outerHTML.slice(0, 90))"""
     )
     assert overflow == []

@@ -1,53 +1,33 @@
 """The browser's arithmetic, run by node: the golden work sheet to 1e-9, random matrices against Python."""
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from simclr_core import similarity as sim
+from tests import node
 
-ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "pages" / "ui" / "components" / "shared" / "ntxent.js"
-GOLDEN = json.loads((ROOT / "tests" / "golden" / "worksheet.json").read_text())
+GOLDEN = json.loads((Path(__file__).resolve().parents[1] / "golden" / "worksheet.json").read_text())
 SWEEP = [0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1, 2]
-NODE = shutil.which("node")
-
-SCRIPT = """
-import * as nx from "%s"
-let text = ""
-for await (const chunk of process.stdin) text += chunk
-const answers = JSON.parse(text).map(({ s, partner, tau }) => {
+BODY = """cases.map(({ s, partner, tau }) => {
   const p = nx.softmaxRows(s, tau)
   return {
     softmax: p,
     loss: nx.lossRows(s, partner, tau),
     total: nx.lossMean(s, partner, tau),
-    pull: nx.pullRows(s, partner, tau),
+    pull: s.map((row, i) => nx.anchorLoss(row, i, partner[i], tau)[1] / tau),
+    both: nx.lossAndPull(s, partner, tau),
     gradient: p.map((row, i) => nx.gradientRow(row, partner[i], tau)),
     effective_negatives: s.map((row, i) => nx.effectiveNegatives(row, i, partner[i], tau)),
     ceiling: nx.lossCeiling(s.length / 2),
     floor: nx.lossFloor(s.length / 2, tau),
   }
-})
-console.log(JSON.stringify(answers))
-"""
+})"""
 
 
 def ask_node(cases):
-    if NODE is None:
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail("node is missing: the browser's arithmetic cannot be checked")
-        pytest.skip("node is missing: the browser's arithmetic is not checked here")
-    # `--input-type=module` and an absolute file URL: the module is the very file that the page inlines.
-    command = [NODE, "--input-type=module", "--eval", SCRIPT % MODULE.as_uri()]
-    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return node.ask_node({"nx": "shared/ntxent.js"}, BODY, cases)
 
 
 def close(actual, expected, rel=1e-9, abs=0.0):
@@ -64,6 +44,7 @@ def test_work_sheet():
         close(np.array(answer["softmax"])[off], np.array(expected["softmax"], dtype=float)[off])
         for name in ("loss", "total", "pull", "effective_negatives"):
             close(answer[name], expected[name])
+        close(answer["both"], [expected["total"], np.mean(np.array(expected["pull"], dtype=float))])
 
 
 def test_presets():

@@ -31,20 +31,36 @@ export function setAttr(node, name, value) {
 }
 
 // One Tab stop for a group of items; arrow keys walk inside it, Enter and Space do what a click does. `keys` says what an
-// arrow key adds to a place, `step(at, move)` where that leads; an item without a place to go stays.
-export function roving(items, keys, step) {
+// arrow key adds to a place, `step(at, move)` where that leads; `more(at, event)` may take any other key and says if it did.
+export function roving(items, keys, step, more = () => false) {
   items.forEach((item, at) => {
     item.onkeydown = (event) => {
       const move = keys[event.key]
       const press = event.key === "Enter" || event.key === " "
-      if (move === undefined && !press) return
+      if (move === undefined && !press && !more(at, event)) return
       event.preventDefault()
-      if (press) return item.onclick?.()
       event.stopPropagation()
+      if (press) return item.onclick?.()
+      if (move === undefined) return
       const next = step(at, move)
       items[at].setAttribute("tabindex", "-1")
       items[next].setAttribute("tabindex", "0")
       items[next].focus()
     }
   })
+}
+
+// A choice of one as buttons; arrow keys choose the next. Returns { node, show(name) }.
+export function radios(label, names, text, choose) {
+  const items = names.map((name) => el("button", { type: "button", role: "radio", class: "radio", "data-name": name, onclick: () => choose(name) }, text(name)))
+  roving(items, { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }, (at, move) => {
+    const next = (at + move + items.length) % items.length
+    choose(names[next])
+    return next
+  })
+  const show = (chosen) => items.forEach((item, at) => {
+    setAttr(item, "aria-checked", String(names[at] === chosen))
+    item.setAttribute("tabindex", names[at] === chosen ? "0" : "-1")
+  })
+  return { node: el("div", { class: "radios", role: "radiogroup", "aria-label": label }, ...items), show, items }
 }

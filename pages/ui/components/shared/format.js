@@ -30,7 +30,7 @@ export function fmtShare(p, q) {
 }
 
 export function fmtSimilarity(x) {
-  return minus(x.toFixed(2))
+  return minus(x.toFixed(2).replace(/^-(?=[0.]+$)/, "")) // no −0.00
 }
 
 export function fmtTau(tau) {

@@ -19,17 +19,19 @@ export function softmaxRows(s, tau) {
   return s.map((row, i) => softmaxRow(row, i, tau))
 }
 
-// ln(1 + sum over negatives of exp((s_k - s_pos)/tau)): keeps every digit when the row is nearly solved.
-export function lossRow(row, i, j, tau) {
+// Loss of one anchor, ln(1 + sum over negatives of exp((s_k - s_pos)/tau)), and q = 1 - p of its positive, as [loss, q].
+// Both keep every digit when the row is nearly solved, where 1 - p would lose them.
+export function anchorLoss(row, i, j, tau) {
   let top = 0 // the positive's own term, exp(0) = 1
-  for (let k = 0; k < row.length; k++) if (k !== i && k !== j) top = Math.max(top, (row[k] - row[j]) / tau)
+  for (let k = 0; k < row.length; k++) if (k !== i && k !== j && (row[k] - row[j]) / tau > top) top = (row[k] - row[j]) / tau
   let sum = 0
   for (let k = 0; k < row.length; k++) if (k !== i && k !== j) sum += Math.exp((row[k] - row[j]) / tau - top)
-  return top === 0 ? Math.log1p(sum) : top + Math.log(sum + Math.exp(-top))
+  const own = Math.exp(-top)
+  return [top === 0 ? Math.log1p(sum) : top + Math.log(sum + own), sum / (sum + own)]
 }
 
 export function lossRows(s, partner, tau) {
-  return s.map((row, i) => lossRow(row, i, partner[i], tau))
+  return s.map((row, i) => anchorLoss(row, i, partner[i], tau)[0])
 }
 
 export function mean(values) {
@@ -52,9 +54,21 @@ export function gradientRow(p, j, tau) {
   return p.map((value, k) => (k === j ? -missing(p, j) : value) / tau)
 }
 
-// |d loss_i / d s_positive| = (1 - p)/tau.
-export function pullRows(s, partner, tau) {
-  return s.map((row, i) => missing(softmaxRow(row, i, tau), partner[i]) / tau)
+// d L / d s for the mean loss L over all anchors.
+export function gradientRows(s, partner, tau) {
+  return softmaxRows(s, tau).map((p, i) => gradientRow(p, partner[i], tau * s.length))
+}
+
+// [L, mean pull]: the batch loss and the mean of |d loss_i / d s_positive| = q/tau, in one pass.
+export function lossAndPull(s, partner, tau) {
+  let loss = 0
+  let pull = 0
+  for (let i = 0; i < s.length; i++) {
+    const [l, q] = anchorLoss(s[i], i, partner[i], tau)
+    loss += l
+    pull += q / tau
+  }
+  return [loss / s.length, pull / s.length]
 }
 
 // exp of the entropy of the softmax over the negatives alone: 1 to 2N-2, and 0 where there are none (N = 1).

@@ -1,6 +1,6 @@
-"""The temperature explorer in the browser: similarity matrix, softmax, fraction and loss, moved by one slider.
+"""The temperature explorer in the browser: similarity matrix, softmax, fraction, loss and training, moved by hand.
 
-The browser computes everything in float64 (`shared/ntxent.js`, tested against `simclr_core.similarity`).
+The browser computes everything in float64 (`model.js`, `shared/`), tested against `simclr_core.similarity`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,9 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.shared import bundle
+from pages.ui.components.temperature.view import N_LOW, View
 
 HERE = Path(__file__).parent
-TAU_LOW, TAU_HIGH, TAU_DEFAULT = 0.01, 10.0, 0.5
-N_LOW, N_HIGH, N_DEFAULT = 3, 16, 6
-
-
-class View(TypedDict):
-    """What is looked at: temperature, anchor row counted from 1, the id of the batch, images in a batch of free size."""
-
-    tau: float
-    row: int
-    preset: str
-    n: int
 
 
 class Batch(TypedDict):
@@ -42,35 +32,11 @@ class Batch(TypedDict):
 def batch(
     id: str, label: str, note: str, similarity: np.ndarray, partner: np.ndarray, *, adjustable: bool = False
 ) -> Batch:
-    """Put a batch into the form that the browser reads. Eight decimals of a cosine are all that float32 holds."""
-    rows: list[list[float | None]] = np.round(similarity, 8).tolist()
+    """Put a batch into the form that the browser reads; ten decimals leave a singular matrix singular to rounding."""
+    rows: list[list[float | None]] = np.round(similarity, 10).tolist()
     for i, row in enumerate(rows):
         row[i] = None
     return Batch(id=id, label=label, note=note, similarity=rows, partner=partner.tolist(), adjustable=adjustable)
-
-
-def read_view(sizes: Mapping[str, int], tau: Any = None, row: Any = None, preset: Any = None, n: Any = None) -> View:
-    """Make a valid view of whatever stands in a URL or comes from a browser: unknown → default, outside → clamped.
-
-    Args:
-        sizes: the batches there are, id → number of views; the first is the default.
-        tau, row, preset, n: texts, numbers or None.
-    """
-    known = preset if preset in sizes else next(iter(sizes))
-    return View(
-        tau=_clamped(tau, TAU_DEFAULT, TAU_LOW, TAU_HIGH),
-        row=int(_clamped(row, 1, 1, sizes[known])),
-        preset=known,
-        n=int(_clamped(n, N_DEFAULT, N_LOW, N_HIGH)),
-    )
-
-
-def _clamped(value: Any, default: float, low: float, high: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = default
-    return min(max(number, low), high) if np.isfinite(number) else default
 
 
 _COMPONENT = st.components.v2.component(
@@ -82,6 +48,7 @@ _COMPONENT = st.components.v2.component(
 
 def temperature_explorer(
     batches: Sequence[Batch],
+    questions: Sequence[Mapping[str, Any]],
     texts: Mapping[str, str],
     *,
     start: View,
@@ -93,11 +60,12 @@ def temperature_explorer(
 
     Args:
         batches: what can be chosen, the first being the default.
+        questions: what is asked before it is shown: `presets.Question` by field, its labels as texts.
         texts: the strings of the page's catalogue that the component shows.
         start: where a freshly mounted explorer stands. Later changes are the browser's own; pass the same value again.
         lang: language tag of the texts, such as "zh-Hans".
         key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
         on_view: called after a hand was lifted from a control, a quarter of a second later.
     """
-    data = {"presets": list(batches), "texts": dict(texts), "lang": lang, "fewest": N_LOW}
+    data = {"presets": list(batches), "questions": list(questions), "texts": dict(texts), "lang": lang, "fewest": N_LOW}
     _COMPONENT(key=key, data=data | {"start": start | {"row": start["row"] - 1}}, on_view_change=on_view)

@@ -1,167 +1,155 @@
-// Loss and pull over temperature, with the lines that give a loss its scale, and dots that move. Dragging sets tau.
+// Loss and pull over temperature, and training: its loss over steps, its vectors. Dragging in a chart sets tau or the step.
 
 import { el, setAttr, setText, svg } from "../shared/dom.js"
-import { fill, fmt } from "../shared/format.js"
-import { lossCeiling, lossFloor, lossRows, mean, pullRows } from "../shared/ntxent.js"
+import { fill, fmt, fmtSimilarity } from "../shared/format.js"
+import { anchorLoss, lossCeiling, lossFloor } from "../shared/ntxent.js"
+import { clamp, fraction, RATE, STEPS, sweep, tauAt } from "./model.js"
 
-export const LOW = 0.01
-export const HIGH = 10
-const SAMPLES = 121
-const MARKS = [0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 10]
-const PAD = { left: 34, right: 10, top: 10, bottom: 22 }
+const TAU_MARKS = [0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 10].map((tau) => [fraction(tau), String(tau).replace(/^0/, "")])
+const STEP_MARKS = [0, 10, 50, 100, 200, STEPS].map((step) => [Math.sqrt(step / STEPS), String(step)])
+const HEIGHT = 170
+const FIELD = 150 // side of the picture of the vectors
 
-// All curves of a batch over a logarithmic grid of temperatures; asked for once a batch, not once a frame.
-export function sweep(batch) {
-  const taus = Array.from({ length: SAMPLES }, (_, at) => LOW * (HIGH / LOW) ** (at / (SAMPLES - 1)))
-  const losses = taus.map((tau) => lossRows(batch.s, batch.partner, tau))
-  const pulls = taus.map((tau) => pullRows(batch.s, batch.partner, tau))
-  return {
-    taus,
-    losses,
-    pulls,
-    total: losses.map(mean),
-    pull: pulls.map(mean),
-    floor: taus.map((tau) => lossFloor(batch.m / 2, tau)),
-    ceiling: lossCeiling(batch.m / 2),
-  }
-}
-
-export function fraction(tau) {
-  return Math.log(tau / LOW) / Math.log(HIGH / LOW)
-}
-
-export function curvesPanel(app) {
-  const loss = lossChart(app)
-  const pull = pullChart(app)
-  const node = el("div", { class: "curves" }, loss.node, pull.node)
-  return {
-    node,
-    resize: () => [loss, pull].forEach((chart) => chart.layout()),
-    update: (frame) => [loss, pull].forEach((chart) => chart.update(frame)),
-  }
-}
-
-function chart(app, title, height) {
-  const figure = svg("svg", { class: "chart", height, role: "img", "aria-label": title })
+// A chart with x from 0 to 1 and y from 0 to a top. paint(top, lines, tags, dots) draws what stays, move(dots) what moves;
+// a line is { name, points }, a tag { name, at: [x, y], text, dy }, a dot { name, at }.
+function plot(title, marks, pick, done) {
+  const figure = svg("svg", { class: "chart", role: "img", "aria-label": title })
   const value = el("span", { class: "chart-value" })
   const node = el("div", { class: "chart-box" }, el("div", { class: "chart-title" }, title, value), figure)
+  let area = null
+  let moving = []
   figure.onpointerdown = (event) => {
+    const send = ({ clientX }) => pick(clamp((clientX - figure.getBoundingClientRect().left - area.left) / area.wide, 0, 1))
     figure.setPointerCapture(event.pointerId)
-    figure.onpointermove = (move) => app.act.scrub(at(figure, move))
+    figure.onpointermove = send
     figure.onpointerup = figure.onpointercancel = () => {
       figure.onpointermove = figure.onpointerup = figure.onpointercancel = null
-      app.act.commit()
+      done()
     }
-    app.act.scrub(at(figure, event))
+    send(event)
   }
-  return { figure, value, node, height, width: 0 }
+  const paint = (top, lines, tags, dots) => {
+    area = layOut(figure, top)
+    moving = dots.map((name) => svg(name.startsWith("now") ? "line" : "circle", { class: name, r: 5.5, y1: area.y(0), y2: area.y(top) }))
+    figure.replaceChildren(...axes(area, marks), ...lines.map(({ name, points }) =>
+      svg("polyline", { class: `line ${name}`, points: points.map(([x, y]) => `${area.x(x).toFixed(1)},${area.y(y).toFixed(1)}`).join(" ") })),
+    ...tags.map(({ name, at, text, dy }) => svg("text", { class: `tag ${name}`, x: area.x(at[0]) + 2, y: area.y(at[1]) + dy * area.em }, text)), ...moving)
+  }
+  // A value off the scale waits at the border.
+  const move = (places) => moving.forEach((dot, nth) => {
+    const [x, y] = places[nth]
+    if (y === undefined) ["x1", "x2"].forEach((name) => setAttr(dot, name, area.x(x).toFixed(1)))
+    else [["cx", area.x(x)], ["cy", area.y(Math.min(y, area.top))]].forEach(([name, at]) => setAttr(dot, name, at.toFixed(1)))
+  })
+  return { node, figure, value, paint, move }
 }
 
-function at(figure, event) {
-  const box = figure.getBoundingClientRect()
-  const t = (event.clientX - box.left - PAD.left) / (box.width - PAD.left - PAD.right)
-  return LOW * (HIGH / LOW) ** Math.min(Math.max(t, 0), 1)
+function layOut(figure, top) {
+  const em = (parseFloat(getComputedStyle(figure).fontSize) || 14) / 14
+  const left = 36 * em
+  const height = HEIGHT * em
+  const width = Math.max(figure.clientWidth || 320, 160)
+  const wide = width - left - 12
+  figure.setAttribute("viewBox", `0 0 ${width} ${height}`)
+  const y = (v) => 10 + (1 - v / top) * (height - 10 - 22 * em)
+  return { em, left, top, wide, height, x: (t) => left + t * wide, y }
 }
 
-// Scales of a chart at its present width; x is the same in both charts, so the dots stand above each other.
-function scales(view, top) {
-  const width = Math.max(view.figure.clientWidth || 320, 160)
-  const x = (tau) => PAD.left + fraction(tau) * (width - PAD.left - PAD.right)
-  const y = (v) => PAD.top + (1 - v / top) * (view.height - PAD.top - PAD.bottom)
-  return { width, x, y, top }
-}
-
-function axes(view, scale, step) {
+function axes(area, marks) {
   const parts = []
-  for (let v = 0; v <= scale.top * 1.0001; v += step) {
-    parts.push(svg("line", { x1: PAD.left, x2: scale.width - PAD.right, y1: scale.y(v), y2: scale.y(v), class: "grid-line" }))
-    parts.push(svg("text", { x: PAD.left - 6, y: scale.y(v) + 4, class: "axis", "text-anchor": "end" }, String(Number(v.toFixed(2)))))
+  const step = [0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 50].find((size) => area.top / size <= 4.5) ?? area.top / 4
+  for (let v = 0; v <= area.top * 1.0001; v += step) {
+    parts.push(svg("line", { x1: area.left, x2: area.left + area.wide, y1: area.y(v), y2: area.y(v), class: "grid-line" }))
+    parts.push(svg("text", { x: area.left - 6, y: area.y(v) + 4, class: "axis", "text-anchor": "end" }, String(Number(v.toFixed(2)))))
   }
-  for (const tau of MARKS) {
-    const edge = tau === LOW ? "start" : tau === HIGH ? "end" : "middle"
-    const label = String(tau).replace(/^0/, "")
-    parts.push(svg("text", { x: scale.x(tau), y: view.height - 6, class: "axis", "text-anchor": edge }, label))
+  for (const [t, text] of marks) {
+    parts.push(svg("text", { x: area.x(t), y: area.height - 6, class: "axis", "text-anchor": t === 0 ? "start" : t === 1 ? "end" : "middle" }, text))
   }
   return parts
 }
 
-function niceStep(top) {
-  return [0.2, 0.25, 0.5, 1, 2, 5, 10, 20, 50].find((step) => top / step <= 4.5) ?? top / 4
+// A chart is painted again when what stays in it has changed; `key` names that.
+function repainted(paint) {
+  let before = []
+  return (...key) => {
+    if (key.every((part, at) => part === before[at])) return
+    before = key
+    paint(...key)
+  }
 }
 
-function path(taus, values, scale, name) {
-  const points = taus.map((tau, k) => `${scale.x(tau).toFixed(1)},${scale.y(values[k]).toFixed(1)}`)
-  return svg("polyline", { points: points.join(" "), class: name })
-}
-
-// A name beside its line: colour alone never says which line is which.
-function tag(scale, tau, value, text, name, dx = 0, dy = -5) {
-  return svg("text", { x: scale.x(tau) + dx, y: scale.y(value) + dy, class: `tag ${name}` }, text)
-}
-
-function dots(scale, names) {
-  const line = svg("line", { y1: PAD.top, y2: scale.y(0), class: "now" })
-  return { line, dots: names.map((name) => svg("circle", { r: name.includes("mean") ? 6 : 4.5, class: `dot ${name}` })) }
-}
-
-function moveDots(moving, scale, tau, values) {
-  const x = scale.x(tau).toFixed(1)
-  setAttr(moving.line, "x1", x)
-  setAttr(moving.line, "x2", x)
-  moving.dots.forEach((dot, at) => {
-    setAttr(dot, "cx", x)
-    setAttr(dot, "cy", scale.y(Math.min(values[at], scale.top)).toFixed(1)) // a value off the scale waits at the border
+export function curvesPanel(app) {
+  const { texts, act, batch: { m } } = app
+  const pick = (t) => act.scrub(tauAt(t))
+  const loss = plot(texts.loss_title, TAU_MARKS, pick, act.commit)
+  const pull = plot(texts.pull_title, TAU_MARKS, pick, act.commit)
+  const node = el("div", { class: "curves" }, loss.node, pull.node)
+  let [curve, drawn, top] = [null, null, 0]
+  const paint = repainted((s, row, two, _width) => {
+    if (drawn !== s) [drawn, curve] = [s, sweep(s, app.batch.partner)]
+    const along = (values) => curve.taus.map((tau, nth) => [fraction(tau), values[nth]])
+    const dots = (name) => ["now", ...(two ? ["now second"] : []), `dot ${name}`, ...(two ? [`dot second ${name}`] : [])]
+    // A batch worse than chance may leave the picture at low tau: the scale stops at three ceilings, and never shrinks.
+    top = Math.max(top, curve.ceiling * 1.18, Math.min(Math.max(...curve.total) * 1.05, curve.ceiling * 3), 0.5)
+    loss.paint(top, [
+      { name: "ceiling", points: [[0, curve.ceiling], [1, curve.ceiling]] }, { name: "floor", points: along(curve.floor) },
+      { name: "anchor", points: curve.taus.map((tau) => [fraction(tau), Math.min(anchorLoss(s[row], row, app.batch.partner[row], tau)[0], top)]) },
+      { name: "mean", points: along(curve.total.map((v) => Math.min(v, top))) },
+    ], [
+      { name: "ceiling", at: [0, curve.ceiling], text: fill(texts.ceiling, { count: m - 1, value: fmt(curve.ceiling, 3) }), dy: -5 },
+      { name: "floor", at: [fraction(1.4), lossFloor(m / 2, 1.4)], text: texts.floor, dy: 15 },
+    ], dots("mean"))
+    const strongest = Math.max(Math.min(Math.max(...curve.pull) * 1.1, 12), 0.25)
+    pull.paint(strongest, [{ name: "pull", points: along(curve.pull.map((v) => Math.min(v, strongest))) }], [], dots("pull"))
   })
+  const update = (frame) => {
+    const { second } = frame
+    paint(frame.s, frame.row, Boolean(second), node.clientWidth)
+    const places = (name) => [frame, second].filter(Boolean).map((one) => [fraction(one.tau), one[name]])
+    const both = (name) => places(name).map(([, v]) => fmt(v)).join("  |  ")
+    loss.move([...places("none"), ...places("total")])
+    pull.move([...places("none"), ...places("pull")])
+    setText(loss.value, `L = ${both("total")}`)
+    setText(pull.value, both("pull"))
+  }
+  return { node, update }
 }
 
-function lossChart(app) {
-  const { texts, batch, curve } = app
-  const view = chart(app, texts.loss_title, 170)
-  const worst = Math.max(...curve.total)
-  // A batch worse than chance may leave the picture at low tau: the scale stops at three ceilings.
-  const top = Math.max(curve.ceiling * 1.18, Math.min(worst * 1.05, curve.ceiling * 3), 0.5)
-  let scale, moving, anchorLine
-  const layout = () => {
-    scale = scales(view, top)
-    view.figure.setAttribute("viewBox", `0 0 ${scale.width} ${view.height}`)
-    moving = dots(scale, ["anchor", "mean"])
-    anchorLine = svg("polyline", { class: "line anchor" })
-    anchorLine.row = -1
-    const ceiling = svg("line", { x1: PAD.left, x2: scale.width - PAD.right, y1: scale.y(curve.ceiling), y2: scale.y(curve.ceiling), class: "line ceiling" })
-    view.figure.replaceChildren(
-      ...axes(view, scale, niceStep(top)), ceiling, path(curve.taus, curve.floor, scale, "line floor"), anchorLine,
-      path(curve.taus, curve.total, scale, "line mean"),
-      tag(scale, LOW, curve.ceiling, fill(texts.ceiling, { count: batch.m - 1, value: fmt(curve.ceiling, 3) }), "ceiling"),
-      tag(scale, 1.3, lossFloor(batch.m / 2, 1.3), texts.floor, "floor", 6, 14), moving.line, ...moving.dots)
-  }
+// -- training ------------------------------------------------------------------------------------------------------------
+export function trainPanel(app) {
+  const { texts, act, batch: { m, partner } } = app
+  const loss = plot(texts.train_title, STEP_MARKS, (t) => act.seek(Math.round(t * t * STEPS)), act.commit)
+  const lines = partner.map((j, i) => (i < j ? svg("line", { class: "pair" }) : null)).filter(Boolean)
+  const points = partner.map((_, i) => svg("circle", { r: m > 8 ? 3.5 : 6, class: i % 2 ? "view second" : "view" }))
+  const names = partner.map((_, i) => svg("text", { class: "axis" }, m > 8 ? "" : `${i + 1}`))
+  const field = svg("svg", { class: "field", viewBox: `0 0 ${FIELD} ${FIELD}`, role: "img", "aria-label": texts.field }, svg("circle", { class: "rim", cx: FIELD / 2, cy: FIELD / 2, r: 66 }), ...lines, ...points, ...names)
+  const meters = el("p", { class: "hint" })
+  const node = el("div", { class: "training" }, el("figure", {}, field, el("figcaption", { class: "hint" }, texts.field)), el("div", {}, loss.node, meters, el("p", { class: "hint" }, fill(texts.train_rule, { rate: RATE }))))
+  let top = 0
+  const paint = repainted((trail, reached, _width) => {
+    const ceiling = lossCeiling(m / 2)
+    const floor = lossFloor(m / 2, trail.tau)
+    const path = Array.from({ length: reached + 1 }, (_, k) => [Math.sqrt(k / STEPS), trail.at(k).loss])
+    top = Math.min(Math.max(...path.map(([, v]) => v)) * 1.15, ceiling * 3)
+    loss.paint(top, [
+      ...(ceiling < top ? [{ name: "ceiling", points: [[0, ceiling], [1, ceiling]] }] : []), { name: "floor", points: [[0, floor], [1, floor]] },
+      { name: "mean", points: path.map(([x, v]) => [x, Math.min(v, top)]) },
+    ], [{ name: "floor", at: [0.02, floor], text: texts.floor, dy: floor > top / 2 ? 14 : -5 }], ["now", "dot mean"])
+  })
   const update = (frame) => {
-    if (!scale) layout()
-    if (anchorLine.row !== frame.row) {
-      const points = curve.taus.map((tau, k) => `${scale.x(tau).toFixed(1)},${scale.y(curve.losses[k][frame.row]).toFixed(1)}`)
-      anchorLine.setAttribute("points", points.join(" "))
-      anchorLine.row = frame.row
-    }
-    moveDots(moving, scale, frame.tau, [frame.losses[frame.row], frame.total])
-    setText(view.value, `L = ${fmt(frame.total)}`)
+    const { trail, at } = frame.training
+    const state = trail.at(at)
+    paint(trail, Math.max(trail.reached(), at), node.clientWidth)
+    loss.move([[Math.sqrt(at / STEPS)], [Math.sqrt(at / STEPS), state.loss]])
+    setText(loss.value, `L = ${fmt(state.loss)}`)
+    setText(meters, fill(texts.meters, {
+      step: at, loss: fmt(state.loss), floor: fmt(lossFloor(m / 2, trail.tau)), positive: fmtSimilarity(state.positive),
+      negative: state.negative === null ? "–" : fmtSimilarity(state.negative), dims: trail.dims,
+    }))
+    const where = state.points.map((xy) => xy.map((v, axis) => ((axis ? -v : v) * 0.44 + 0.5) * FIELD))
+    points.forEach((dot, i) => ["cx", "cy"].forEach((name, axis) => setAttr(dot, name, where[i][axis].toFixed(2))))
+    names.forEach((text, i) => ["x", "y"].forEach((name, axis) => setAttr(text, name, (where[i][axis] + (axis ? -7 : i % 2 ? -12 : 7)).toFixed(2))))
+    lines.forEach((line, n) => ["x1", "y1", "x2", "y2"].forEach((name, c) => setAttr(line, name, where[2 * n + (c >> 1)][c % 2].toFixed(2))))
   }
-  return { node: view.node, layout, update }
-}
-
-function pullChart(app) {
-  const { texts, curve } = app
-  const view = chart(app, texts.pull_title, 170)
-  const top = Math.max(Math.min(Math.max(...curve.pull) * 1.1, 12), 0.25)
-  let scale, moving
-  const layout = () => {
-    scale = scales(view, top)
-    view.figure.setAttribute("viewBox", `0 0 ${scale.width} ${view.height}`)
-    moving = dots(scale, ["mean pull"])
-    view.figure.replaceChildren(...axes(view, scale, niceStep(top)), path(curve.taus, curve.pull, scale, "line pull"), moving.line, ...moving.dots)
-  }
-  const update = (frame) => {
-    if (!scale) layout()
-    moveDots(moving, scale, frame.tau, [frame.pull])
-    setText(view.value, fmt(frame.pull))
-  }
-  return { node: view.node, layout, update }
+  return { node, update }
 }

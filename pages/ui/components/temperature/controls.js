@@ -1,0 +1,180 @@
+// What a hand holds: which batch, which way to play, play and step, the temperatures; and the boxes that ask something.
+
+import { el, radios, setAttr, setText } from "../shared/dom.js"
+import { fill, fmt, fmtSimilarity, fmtTau } from "../shared/format.js"
+import { LONGEST, MOST, parseMatrix } from "./matrixtext.js"
+import { answer, clamp, fraction, HIGH, LOW, MODES, OWN, tauAt } from "./model.js"
+
+const LABELLED = [0.01, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+const STOPS = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 2, 5, 10]
+const SNAP = 0.012 // of the slider's length
+const FILE_LIMIT = 2 * LONGEST
+
+function button(names, onclick, text, more = {}) {
+  return el("button", { type: "button", class: names, onclick, ...more }, text)
+}
+
+// -- which batch -----------------------------------------------------------------------------------------------------------
+export function batchControls(app) {
+  const { texts, act, state, batch } = app
+  const labels = Object.fromEntries(app.data.presets.map((preset) => [preset.id, preset.label]))
+  const ids = [...Object.keys(labels), ...(state.own ? [OWN] : [])]
+  const choice = radios(texts.batch, ids, (id) => labels[id] ?? texts.own, act.preset)
+  const preset = app.data.presets.find((one) => one.id === state.preset)
+  const note = el("p", { class: "note" }, preset ? preset.note : texts.own_note, preset?.adjustable ? sizeControl(app, preset) : null)
+  choice.show(state.preset)
+  return { node: el("div", {}, el("div", { class: "presets" }, choice.node, ownBox(app)), note), items: choice.items, batch }
+}
+
+// How many images stand in the batch: fewer views, fewer negatives, a lower ceiling.
+function sizeControl({ texts, act, data, batch }, preset) {
+  const range = el("input", {
+    type: "range", min: data.fewest, max: preset.partner.length / 2, step: 1, class: "small-range count", "aria-label": texts.images,
+    oninput: () => act.size(Number(range.value)), onchange: () => act.commit(),
+  })
+  range.value = batch.m / 2
+  return el("label", { class: "line-of" }, el("span", {}, texts.images), range, el("output", {}, String(batch.m / 2)))
+}
+
+function ownBox({ texts, act }) {
+  const field = el("textarea", { rows: 7, maxlength: LONGEST, spellcheck: "false", "aria-label": texts.own_field, placeholder: "1, .95, .10, .05\n.95, 1, .12, .07\n.10, .12, 1, .90\n.05, .07, .90, 1" })
+  const order = el("select", { "aria-label": texts.own_order }, el("option", { value: "turns" }, texts.own_turns), el("option", { value: "stacked" }, texts.own_stacked))
+  const said = el("p", { role: "alert", class: "problem" })
+  const use = (text) => {
+    const { s, problem, values } = parseMatrix(text, order.value === "stacked")
+    said.textContent = problem ? fill(texts[problem], values) : ""
+    if (s) act.own(s)
+  }
+  const file = el("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv,text/plain", "aria-label": texts.own_file, onchange: async () => {
+    const [chosen] = file.files
+    if (chosen?.size > FILE_LIMIT) said.textContent = fill(texts.own_long, { most: LONGEST })
+    else if (chosen) use((field.value = await chosen.text()))
+  } })
+  return el("details", { class: "own" }, el("summary", {}, texts.own_title), el("p", { class: "hint" }, fill(texts.own_help, { most: MOST })), field,
+    el("div", { class: "line-of" }, order, button("plain", () => use(field.value), texts.own_use), file), said)
+}
+
+// -- playing -----------------------------------------------------------------------------------------------------------------
+export function transport(app) {
+  const { texts, act } = app
+  const modes = radios(texts.modes, Object.keys(MODES), (name) => texts[`mode_${name}`], act.mode)
+  const play = button("play", () => act.toggle(), "")
+  const back = button("plain step", () => act.step(-1), "◂", { "aria-label": texts.back, title: texts.back })
+  const onward = button("plain step", () => act.step(1), "▸", { "aria-label": texts.onward, title: texts.onward })
+  const seek = el("input", { type: "range", step: 1, class: "small-range seek", "aria-label": texts.seek, oninput: () => act.seek(Number(seek.value)), onchange: () => act.commit() })
+  const where = el("span", { class: "where" })
+  const node = el("div", { class: "transport" }, modes.node, el("div", { class: "line-of" }, back, play, onward), el("div", { class: "line-of" }, seek, where))
+  const update = (frame) => {
+    const { mode, at, playing } = app.state
+    const { last, start } = MODES[mode]
+    modes.show(mode)
+    play.disabled = back.disabled = onward.disabled = mode === "train" && !frame.training
+    setText(play, playing ? `❚❚ ${texts.pause}` : app.still() ? `▸ ${texts.one_step}` : `▶ ${texts.play}`)
+    setAttr(play, "aria-pressed", String(playing))
+    seek.hidden = where.hidden = last === undefined || play.disabled
+    if (last === undefined) return
+    ;[seek.min, seek.max] = [start, last]
+    seek.value = at
+    setText(where, fill(texts.of, { a: at, b: last }))
+  }
+  return { node, update }
+}
+
+// -- temperatures ------------------------------------------------------------------------------------------------------------
+export function dials(app) {
+  const { texts, act } = app
+  const first = dial(app, "tau", "τ =", texts.tau)
+  const second = dial(app, "tau2", "τ₂ =", texts.tau2)
+  const compare = button("plain compare", () => act.compare(), texts.compare)
+  first.node.append(compare)
+  const update = (frame) => {
+    first.update(frame, frame)
+    second.node.hidden = !frame.second
+    if (frame.second) second.update(frame, frame.second)
+    setAttr(compare, "aria-pressed", String(Boolean(frame.second)))
+  }
+  return { node: el("div", {}, first.node, second.node), update }
+}
+
+function dial(app, name, sign, label) {
+  const { texts, act, state } = app
+  const goTo = (tau) => (act.scrub(clamp(tau, LOW, HIGH), name), act.commit())
+  const field = el("input", { type: "text", inputmode: "decimal", class: "tau-field", maxlength: 12, "aria-label": `${sign} ${texts.tau_field}`, onchange: () => {
+    const tau = Number(field.value.normalize("NFKC").trim().replace(",", "."))
+    if (tau > 0 && Number.isFinite(tau)) goTo(tau)
+    field.value = fmtTau(state[name])
+  } })
+  const range = el("input", {
+    type: "range", min: 0, max: 1, step: 0.0005, class: "tau", "aria-label": label, onchange: () => act.commit(),
+    oninput: () => act.scrub(snapped(tauAt(Number(range.value))), name), onkeydown: (event) => sliderKey(event, state[name], goTo, act.toggle),
+  })
+  const ticks = LABELLED.map((tau) => button("tick", () => goTo(tau), String(tau).replace(/^0/, ""), { tabindex: "-1", "data-tau": tau, style: `left:${(100 * fraction(tau)).toFixed(2)}%` }))
+  const node = el("div", { class: `dial for-${name}` }, el("label", { class: "tau-box" }, el("span", { class: "tau-name" }, sign), field), el("div", { class: "slider" }, range, el("div", { class: "tick-row", "aria-hidden": "true" }, ...ticks)))
+  const update = (frame, { tau, p }) => {
+    if (node.getRootNode().activeElement !== field) field.value = fmtTau(tau)
+    if (range.value !== String(fraction(tau))) range.value = fraction(tau)
+    setAttr(range, "style", `--at:${(100 * fraction(tau)).toFixed(2)}%`)
+    setAttr(range, "aria-valuetext", `tau ${fmtTau(tau)}, p+ ${p[frame.partner[frame.row]].toFixed(4)}`)
+    ticks.forEach((tick, at) => setAttr(tick, "class", Math.abs(LABELLED[at] / tau - 1) < 1e-6 ? "tick now" : "tick"))
+  }
+  return { node, update }
+}
+
+export function snapped(tau) {
+  return STOPS.find((stop) => Math.abs(fraction(stop) - fraction(tau)) < SNAP) ?? tau
+}
+
+function sliderKey(event, tau, goTo, toggle) {
+  const up = ["ArrowRight", "ArrowUp", "PageUp"].includes(event.key)
+  const down = ["ArrowLeft", "ArrowDown", "PageDown"].includes(event.key)
+  if (event.key === " ") toggle()
+  else if (event.key === "Home") goTo(LOW)
+  else if (event.key === "End") goTo(HIGH)
+  else if (event.shiftKey && (up || down)) goTo(tau * (up ? 1.02 : 1 / 1.02))
+  else if (up) goTo(STOPS.find((stop) => stop > tau * 1.0001) ?? HIGH)
+  else if (down) goTo(STOPS.findLast((stop) => stop < tau * 0.9999) ?? LOW)
+  else return
+  event.preventDefault()
+}
+
+// -- predict, then reveal ------------------------------------------------------------------------------------------------------
+export function quizBox(app) {
+  const { texts, act, data: { questions, presets } } = app
+  const body = el("div", { class: "quiz" })
+  const show = (nth) => {
+    const asked = questions[nth]
+    const said = el("p", { role: "status" })
+    const options = asked.kind === "trend" ? ["grows", "shrinks", "stays"].map((name) => texts[name]) : asked.taus.map((tau) => `τ = ${fmtTau(tau)}`)
+    const buttons = options.map((text, at) => button("plain", () => reveal(at), text))
+    const reveal = (at) => {
+      const { similarity, partner } = presets.find((one) => one.id === asked.preset)
+      const { values, right } = answer(asked, similarity, partner)
+      buttons.forEach((one, place) => setAttr(one, "class", place === right ? "plain right" : place === at ? "plain missed" : "plain"))
+      const numbers = asked.taus.map((tau, place) => `τ ${fmtTau(tau)}: ${fmt(values[place])}`).join(" · ")
+      said.textContent = `${at === right ? `✓ ${texts.right}` : `✗ ${texts.missed}`} ${numbers}. ${asked.why}`
+      act.reveal(asked)
+    }
+    const onward = button("plain", () => (show((nth + 1) % questions.length), act.ask(questions[(nth + 1) % questions.length])), texts.next)
+    body.replaceChildren(el("p", {}, el("b", {}, `${fill(texts.predict, { a: nth + 1, b: questions.length })} `), asked.text), el("div", { class: "line-of" }, ...buttons, onward), said)
+  }
+  show(0)
+  return { node: body }
+}
+
+// -- the same numbers as tables, for reading aloud and for copying; written when opened -----------------------------------------
+export function tablesBox(app) {
+  const { texts } = app
+  const node = el("details", { class: "tables", ontoggle: () => write(app.frame()) }, el("summary", {}, texts.table))
+  const write = (frame) => {
+    if (!node.open) return
+    const { s, shares, gradient, row } = frame
+    const places = [...s.keys()]
+    const table = (caption, lines, value) => el("table", {}, el("caption", {}, caption),
+      el("thead", {}, el("tr", {}, el("td"), ...places.map((k) => el("th", { scope: "col" }, `${k + 1}`)))),
+      el("tbody", {}, ...lines.map((i) => el("tr", {}, el("th", { scope: "row" }, `${i + 1}`), ...places.map((k) => el("td", {}, i === k ? "–" : value(i, k)))))))
+    node.replaceChildren(node.firstChild, el("div", { class: "table-scroll" }, table(texts.table_s, places, (i, k) => fmtSimilarity(s[i][k])),
+      table(fill(texts.table_p, { tau: fmtTau(frame.tau) }), places, (i, k) => fmt(shares[i][k], s.length > 8 ? 3 : 6)),
+      table(fill(texts.table_g, { i: row + 1 }), [row], (_, k) => fmt(gradient[k], 6))))
+  }
+  return { node, update: (frame) => app.state.playing || write(frame) }
+}
