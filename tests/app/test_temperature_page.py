@@ -98,7 +98,7 @@ def test_views_are_validated_and_clamped(asked, changed):
 
 
 anything = st.one_of(
-    st.none(), st.text(max_size=40), st.integers(), st.floats(), st.text("0123456789.-_e", max_size=60),
+    st.none(), st.booleans(), st.just([]), st.just({}), st.text(max_size=40), st.integers(), st.floats(), st.text("0123456789.-_e", max_size=60),
     st.lists(st.integers(-20_000, 20_000), max_size=70).map(lambda x: ".".join(map(str, x))),
     st.sampled_from(["own", "run", "sheet", "train", "beats", "1", "9" * 5000, "٣", "1.3.85_" * 900]),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -47,9 +47,8 @@ def read_view(sizes: Mapping[str, int], **asked: Any) -> View:
     """
     own = _own(asked.get("own"))
     sizes = dict(sizes) | ({OWN: _side(own.count(".") + 1)} if own else {})
-    preset = asked.get("preset") if asked.get("preset") in sizes else next(iter(sizes))
-    known = preset == asked.get("preset") or asked.get("preset") is None
-    mode = asked.get("mode") if asked.get("mode") in MODES else next(iter(MODES))
+    preset, mode = _one_of(sizes, asked.get("preset")), _one_of(MODES, asked.get("mode"))
+    known = asked.get("preset") in (preset, None)
     first, last = MODES[mode]
     return View(
         tau=_clamped(asked.get("tau"), TAU_DEFAULT, TAU_LOW, TAU_HIGH),
@@ -63,6 +62,11 @@ def read_view(sizes: Mapping[str, int], **asked: Any) -> View:
         mode=mode,
         at=int(_clamped(asked.get("at"), first, first, last)),
     )
+
+
+def _one_of(names: Iterable[str], value: Any) -> str:
+    allowed = list(names)
+    return value if isinstance(value, str) and value in allowed else allowed[0]
 
 
 def _clamped(value: Any, default: float, low: float, high: float) -> float:
