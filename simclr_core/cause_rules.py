@@ -75,9 +75,9 @@ def no_negatives(f: Facts, found: SpaceReport) -> Sign | None:
     if f.has_negatives:
         return None
     text = say(
-        "The objective `{o}` only draws views together: nothing keeps different images apart, and all of them equal is its "
+        "The objective {o} only draws views together: nothing keeps different images apart, and all of them equal is its "
         "best solution.",
-        "目标函数 `{o}` 只拉近视图，没有任何项把不同图像推开，全部相同就是它的最优解。",
+        "目标函数 {o} 只拉近视图，没有任何项把不同图像推开，全部相同就是它的最优解。",
         o=f.config.train.objective,
     )
     return Sign(1.0, text, mend("train.objective", "train.objective_params"))
@@ -160,8 +160,8 @@ def _share_of_usual(f: Facts) -> float:
 
 def _rate_text(f: Facts) -> Label:
     own = say(
-        "The learning rate is {r:g}, {x} times the usual {u:g} of {o} at a batch of {b}.",
-        "学习率为 {r:g}，是 {o} 在批大小 {b} 时常用值 {u:g} 的 {x} 倍。",
+        "The learning rate of {r:g} is {x} times the usual {u:g} of {o} at a batch of {b}.",
+        "学习率 {r:g} 是 {o} 在批大小 {b} 时常用值 {u:g} 的 {x} 倍。",
         r=f.rate,
         x=_times(_share_of_usual(f)),
         u=f.usual_rate,
