@@ -21,6 +21,7 @@ from simclr_core.progress import Stopped
 from simclr_core.recipes import RECIPES
 from simclr_core.records import SPLITS, Space
 from simclr_core.sources import SOURCES
+from simclr_core.zoo import ZOO
 
 Parser = argparse.ArgumentParser
 SPACES: tuple[Space, ...] = ("h", "z")
@@ -122,6 +123,18 @@ def _bench(p: Parser) -> None:
     p.add_argument("options", nargs=argparse.REMAINDER, help="passed on to it")
 
 
+def _zoo(p: Parser) -> None:
+    p.add_argument(
+        "--out", default="runs", help="folder of the runs; what is trained there is judged again, not trained"
+    )
+    p.add_argument("--seeds", type=int, default=3, help="runs of each entry")
+    p.add_argument("--only", nargs="+", metavar="NAME", help=f"entries: {', '.join(ZOO)}")
+    p.add_argument("--cifar", metavar="SPEC", help="a healthy run on CIFAR-10 too, from this source")
+    p.add_argument(
+        "--doc", metavar="FILE.md", help="a document whose tables are written anew, with the numbers beside it"
+    )
+
+
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Callable[[Parser], None]]] = {
     "train": (commands.train, _train),
     "encode": (commands.encode, _encode),
@@ -131,6 +144,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Ca
     "probe": (commands.probe, _probe),
     "inspect": (commands.inspect, _inspect),
     "prepare": (commands.prepare, _prepare),
+    "zoo": (commands.zoo, _zoo),
     "bench": (commands.bench, _bench),
 }
 

@@ -400,6 +400,26 @@ def prepare(args: Namespace) -> dict[str, Any]:
     return {"run": args.out, "verdict": report.verdict, "n": len(images)}
 
 
+def zoo(args: Namespace) -> dict[str, Any]:
+    """Train encoders that fail in known ways, diagnose each, and write the table of what they were called."""
+    from simclr_core.store import write_atomic
+    from simclr_core.zoo import documented, summary
+    from simclr_core.zoo_runs import entries, on_disk, visit
+
+    out = Path(args.out)
+    names = args.only or list(entries(args.cifar))
+    for row in visit(out, names, args.seeds, cifar=args.cifar, progress=_reporter(None)):
+        say(f"  z {row['verdicts']['z']}, h {row['verdicts']['h']}, right: {row['right']}")
+    result = summary(on_disk(out))
+    text = json.dumps(result, indent=1)
+    write_atomic(out / "zoo.json", text)
+    if args.doc:
+        doc = Path(args.doc)
+        write_atomic(doc, documented(doc.read_text(), result))
+        write_atomic(doc.with_suffix(".json"), text + "\n")
+    return result
+
+
 def _weights(path: str) -> Path:
     from simclr_core.checkpoints import weights_file
 

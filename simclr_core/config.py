@@ -75,7 +75,14 @@ class ModelConfig(Params):
             "GroupNorm 只看单张图：分块与多进程不改变结果",
         ),
     )
-    head_layers: int = number(2, 2, 3, Label("Head layers", "投影头层数"), integer=True)
+    head_layers: int = number(
+        2,
+        0,
+        3,
+        Label("Head layers", "投影头层数"),
+        Label("0: z is h itself; 1: one linear map", "0：z 就是 h；1：一个线性层"),
+        integer=True,
+    )
     hidden_dim: int = number(256, 8, 8192, Label("Head width", "投影头宽度"), integer=True, log=True)
     proj_dim: int = number(64, 2, 2048, Label("Width of z", "z 的维数"), integer=True, log=True)
 

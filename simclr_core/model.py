@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simclr_core.config import ModelConfig
+from simclr_core.errors import ConfigError, sentence
 from simclr_core.registry import Choice, Label, pick
 
 # Inputs in [0, 1] become about unit scale; kept in the model's file, so that every later use prepares pictures alike.
@@ -107,10 +108,17 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def projection_head(dim_in: int, hidden: int, dim_out: int, layers: int) -> nn.Sequential:
-    """The MLP between h and z: Linear–BatchNorm–ReLU, once or twice, then Linear.
+    """The MLP between h and z: Linear–BatchNorm–ReLU for every layer but the last, then Linear; with 0 layers z is h.
 
-    Source: Chen et al. 2020 (2 layers), Chen et al. 2020b, SimCLR v2 (3 layers).
+    Raises:
+        ConfigError: no layers, and z of another width than h.
+
+    Source: Chen et al. 2020 (2 layers; figure 8 compares none and one), Chen et al. 2020b, SimCLR v2 (3 layers).
     """
+    if layers == 0:
+        if dim_out != dim_in:
+            raise ConfigError(sentence("proj_dim", f"{dim_in}, the width of h, without a head", dim_out, "set it so"))
+        return nn.Sequential()
     parts: list[nn.Module] = []
     for i in range(layers - 1):
         parts += [nn.Linear(hidden if i else dim_in, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]

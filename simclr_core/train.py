@@ -52,6 +52,7 @@ class Training:
         resume: bool = False,
         held: ImageSet | None = None,
         ranks: Ranks = Ranks(),  # noqa: B008  frozen
+        learner: type[Learner] = Learner,
     ) -> None:
         n, batch = len(images), config.train.batch_size
         if batch < 2:
@@ -65,7 +66,7 @@ class Training:
         self.run = run if ranks.first else None
         before = read_json(run.path / "status.json").get("threads") if run is not None and resume else None
         self.governor = ThreadGovernor(self.config.train.threads, before, processes=ranks.size)
-        self.learner = Learner(self.config, images, ranks)
+        self.learner = learner(self.config, images, ranks)
         self.steps = self.learner.steps_per_epoch * (self.config.train.epochs or 1)
         self.step = 0
         self.seconds = 0.0

@@ -7,7 +7,6 @@ rightly. These verdicts were written down before anything was trained (docs/zoo.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from simclr_core.config import RunConfig, with_overrides
+from simclr_core.errors import DataError, sentence
 from simclr_core.records import ImageSet, Space
 from simclr_core.registry import Choice, Label
 
@@ -191,7 +191,8 @@ ZOO: dict[str, Specimen] = {
         settings=(*EMOJI, "augment.jitter_p=0", "augment.grayscale_p=0"),
         accepted=("shortcut",),
         help=Label(
-            "Crops of one picture share their colours: the histogram tells the twin.", "同一图像的裁剪颜色相同：看直方图即可认出孪生视图。"
+            "Crops of one picture share their colours: the histogram tells the twin.",
+            "同一图像的裁剪颜色相同：看直方图即可认出孪生视图。",
         ),
         source="Chen et al. 2020, §3 and figure 6",
     ),
@@ -297,7 +298,8 @@ ZOO: dict[str, Specimen] = {
         settings=("model.head_layers=1", "model.proj_dim=128"),
         learner="bias_head",
         help=Label(
-            "z = h + b: the head can move h, not choose what to keep of it.", "z = h + b：投影头只能平移 h，不能选择保留什么。"
+            "z = h + b: the head can move h, not choose what to keep of it.",
+            "z = h + b：投影头只能平移 h，不能选择保留什么。",
         ),
         source="Chen et al. 2020, §4.2 (what a head is for)",
     ),
@@ -309,3 +311,81 @@ CIFAR = Specimen(
     help=Label("The same on photographs.", "同样的设置，用照片。"),
     source="Chen et al. 2020",
 )
+
+
+# -- what came out -------------------------------------------------------------------------------------------------------
+Row = Mapping[str, Any]
+
+
+def summary(rows: Sequence[Row]) -> dict[str, Any]:
+    """The rows with their totals: failures named of those counted, healthy runs called no collapse, of all."""
+    known = ZOO | {CIFAR.pictures: CIFAR}
+    failures = [row["right"] for row in rows if not known[row["zoo"]].control and row["right"] is not None]
+    controls = [row["right"] for row in rows if known[row["zoo"]].control]
+    confusion = {
+        name: {
+            space: dict(Counter(row["verdicts"][space] for row in rows if row["zoo"] == name)) for space in ("z", "h")
+        }
+        for name in dict.fromkeys(row["zoo"] for row in rows)
+    }
+    totals = {"failures": len(failures), "named": sum(failures), "healthy": len(controls), "spared": sum(controls)}
+    return totals | {"confusion": confusion, "runs": list(rows)}
+
+
+def entries_table() -> str:
+    """What each entry does and what it should be called, as Markdown."""
+    lines = [
+        "| entry | what is done | space | accepted verdicts | why it fails | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, s in (ZOO | {CIFAR.pictures: CIFAR}).items():
+        accepted = ", ".join(f"`{a}`" for a in s.accepted) or ("none of the collapses" if s.control else "not counted")
+        space = "h, z" if s.control else s.space
+        lines.append(f"| `{name}` | {s.label.en} | {space} | {accepted} | {s.help.en} | {s.source} |")
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int], accepted: Sequence[str]) -> str:
+    words = (f"**{v}** {n}" if v in accepted else f"{v} {n}" for v, n in counts.items())
+    return ", ".join(words)
+
+
+def _mean(rows: Sequence[Row], key: str) -> str:
+    values = [row[key] for row in rows if row[key] is not None]
+    return f"{np.mean(values):.2f}" if values else "not measured"
+
+
+def results_table(result: Mapping[str, Any]) -> str:
+    """The confusion table, as Markdown: each verdict and how many runs it met; accepted ones in bold on the space that counts."""
+    lines = [
+        "| entry | z | h | right | kNN accuracy | untrained |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, counts in result["confusion"].items():
+        s = (ZOO | {CIFAR.pictures: CIFAR})[name]
+        rows = [row for row in result["runs"] if row["zoo"] == name]
+        right = "–" if rows[0]["right"] is None else f"{sum(row['right'] for row in rows)} of {len(rows)}"
+        z, h = (_counts(counts[space], s.accepted if space == s.space else ()) for space in ("z", "h"))
+        accuracies = f"{_mean(rows, 'knn_accuracy')} | {_mean(rows, 'knn_accuracy_untrained')}"
+        lines.append(f"| `{name}` | {z} | {h} | {right} | {accuracies} |")
+    named, spared = (f"{result[a]} of {result[b]}" for a, b in (("named", "failures"), ("spared", "healthy")))
+    return "\n".join([*lines, "", f"Failures named: {named}. Healthy runs called no collapse, in h and z: {spared}."])
+
+
+def filled(text: str, marker: str, table: str) -> str:
+    """A document with what stands between `<!-- marker -->` and `<!-- /marker -->` replaced.
+
+    Raises:
+        DataError: the document lacks the markers.
+    """
+    begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise DataError(sentence("--doc", f"a document with the lines {begin} and {end}", "none", "add them"))
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def documented(text: str, result: Mapping[str, Any]) -> str:
+    """The zoo's document with both of its tables written anew."""
+    return filled(filled(text, "entries", entries_table()), "results", results_table(result))
