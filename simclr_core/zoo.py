@@ -149,7 +149,7 @@ ZOO: dict[str, Specimen] = {
         learner="unpaired",
         accepted=("complete", "cone", "dimensional", "undertrained"),
         help=Label(
-            "Positives share nothing; nothing beats the loss of equal embeddings, so they shrink towards each other or stay there.",
+            "Positives share nothing; nothing beats the loss of equal embeddings, so they shrink together or stay there.",
             "正例之间毫无共同点，最优损失就是所有嵌入相同时的损失，因此嵌入向一点收缩，或损失停在上界。",
         ),
         source="Jensen's inequality for NT-Xent with independent views",
