@@ -23,7 +23,7 @@ TRAIN, TEST = 3072, 1000  # pictures of each part, at most, before an entry's ch
 HEALTHY = "healthy"
 STOPPED = "stopped"  # no verdict: the trainer itself refused to go on, with a sentence
 COLLAPSES = ("complete", "dimensional", "cone", "cluster")  # what no healthy run may be called
-BATCH, STEPS = 128, 192
+BATCH, STEPS = 64, 144
 BASE = (
     f"train.batch_size={BATCH}",
     f"train.epochs={STEPS * BATCH // TRAIN}",
@@ -32,7 +32,7 @@ BASE = (
     "train.precision=fp32",
     "train.checkpoint_every=1000000",
 )
-EMOJI = ("train.epochs=16",)  # 1,524 pictures: 11 steps an epoch
+EMOJI = ("train.epochs=6",)  # 1,524 pictures: 23 steps an epoch
 Change = Callable[[ImageSet], ImageSet]
 
 
@@ -241,7 +241,7 @@ ZOO: dict[str, Specimen] = {
     ),
     "lr_100": Specimen(
         label=Label("learning rate × 100", "学习率 × 100"),
-        settings=("train.lr=1.41",),
+        settings=("train.lr=1",),
         accepted=("complete", "dimensional", "cone", "cluster", "undertrained", STOPPED),
         help=Label(
             "The weights are thrown about: the loss stays near its ceiling, few directions survive, or numbers overflow.",
@@ -277,7 +277,7 @@ ZOO: dict[str, Specimen] = {
     "one_class": Specimen(
         label=Label("one class alone", "只有一个类别"),
         run=only_class("Trouser"),
-        settings=("train.epochs=64",),
+        settings=("train.epochs=36",),
         accepted=("false_negatives",),
         help=Label(
             "Every negative is of the anchor's own class, and looks like it.", "所有负例都与锚点同类，而且长得像。"

@@ -154,7 +154,7 @@ def visit(
         specimen, source = known[name]
         run = run_of(out, name, seed)
         progress(i / len(todo), f"{name}, seed {seed}")
-        if "result" not in run.status:
+        if "result" not in run.status():
             train_one(name, specimen, run, pictures_of(name, specimen, source, out), seed)
         elif (run.path / "embeddings" / "report.json").exists():
             judge_again(run)
@@ -166,5 +166,5 @@ def on_disk(out: Path) -> list[dict[str, Any]]:
     rows = []
     for name, specimen in (ZOO | {CIFAR.pictures: CIFAR}).items():
         runs = [RunDir(path) for path in out.glob(f"{PREFIX}{name}-*")]
-        rows += sorted((row_of(specimen, r) for r in runs if "result" in r.status), key=lambda row: row["seed"])
+        rows += sorted((row_of(specimen, r) for r in runs if "result" in r.status()), key=lambda row: row["seed"])
     return rows
