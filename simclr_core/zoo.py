@@ -20,6 +20,7 @@ from simclr_core.records import ImageSet, Space
 from simclr_core.registry import Choice, Label
 
 TRAIN, TEST = 3072, 1000  # pictures of each part, at most, before an entry's change
+PREFIX = "zoo-"
 HEALTHY = "healthy"
 STOPPED = "stopped"  # no verdict: the trainer itself refused to go on, with a sentence
 COLLAPSES = ("complete", "dimensional", "cone", "cluster")  # what no healthy run may be called
@@ -117,6 +118,11 @@ class Specimen(Choice[Change]):
         if self.control:
             return not any(verdict in (*COLLAPSES, STOPPED) for verdict in verdicts.values())
         return verdicts[self.space] in self.accepted if self.accepted else None
+
+
+def run_name(name: str, seed: int = 0) -> str:
+    """The directory's name of an entry's run, by which a page finds it among the runs there are."""
+    return f"{PREFIX}{name}-{seed}"
 
 
 ZOO: dict[str, Specimen] = {

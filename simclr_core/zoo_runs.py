@@ -1,7 +1,7 @@
 """The failure zoo at work: makes the pictures, trains and judges each entry of `ZOO`, and collects what is on disk.
 
-A run of the zoo is a run directory like any other, `OUT/zoo-NAME-SEED`, and the app opens it. Its changed pictures lie in
-`OUT/zoo-pictures`, so that the app shows what the encoder saw.
+A run of the zoo is a run directory like any other, `OUT/zoo-NAME-SEED` (`zoo.run_name`); the app opens it. Its changed pictures
+lie in `OUT/zoo-pictures`, so that the app shows what the encoder saw.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ from simclr_core.store import RunDir, read_json, read_metrics, write_atomic
 from simclr_core.tables import load_embeddings, load_pairs
 from simclr_core.train import STATE, Training
 from simclr_core.verdict import diagnose, report_to_json
-from simclr_core.zoo import CIFAR, STOPPED, TEST, TRAIN, ZOO, Specimen, as_they_are
-
-PREFIX = "zoo-"
+from simclr_core.zoo import CIFAR, PREFIX, STOPPED, TEST, TRAIN, ZOO, Specimen, as_they_are, run_name
 
 
 class Unpaired(Learner):
@@ -58,7 +56,7 @@ LEARNERS: dict[str, type[Learner]] = {"": Learner, "unpaired": Unpaired, "bias_h
 # -- pictures ------------------------------------------------------------------------------------------------------------
 def write_pictures(path: Path, parts: Mapping[str, ImageSet]) -> None:
     """Two parts as a compressed npz that the source `npz` reads."""
-    arrays = {f"{name}_x": part.image for name, part in parts.items()}
+    arrays: dict[str, Any] = {f"{name}_x": part.image for name, part in parts.items()}
     arrays |= {f"{name}_y": part.label for name, part in parts.items() if part.label is not None}
     buffer = BytesIO()
     np.savez_compressed(buffer, classes=np.array(parts["train"].class_names), **arrays)
@@ -132,11 +130,6 @@ def entries(cifar: str | None = None) -> dict[str, tuple[Specimen, str]]:
     return found | ({CIFAR.pictures: (CIFAR, cifar)} if cifar else {})
 
 
-def run_of(out: Path, name: str, seed: int) -> RunDir:
-    """Where a run of the zoo lies."""
-    return RunDir(out / f"{PREFIX}{name}-{seed}")
-
-
 def visit(
     out: Path, names: Sequence[str], seeds: int, *, cifar: str | None = None, progress: Progress = silent
 ) -> Iterator[dict[str, Any]]:
@@ -152,7 +145,7 @@ def visit(
     todo = [(name, seed) for seed in range(seeds) for name in names]
     for i, (name, seed) in enumerate(todo):
         specimen, source = known[name]
-        run = run_of(out, name, seed)
+        run = RunDir(out / run_name(name, seed))
         progress(i / len(todo), f"{name}, seed {seed}")
         if "result" not in run.status():
             train_one(name, specimen, run, pictures_of(name, specimen, source, out), seed)
