@@ -122,7 +122,7 @@ def projection_head(dim_in: int, hidden: int, dim_out: int, layers: int) -> nn.S
     parts: list[nn.Module] = []
     for i in range(layers - 1):
         parts += [nn.Linear(hidden if i else dim_in, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
-    return nn.Sequential(*parts, nn.Linear(hidden, dim_out))
+    return nn.Sequential(*parts, nn.Linear(hidden if parts else dim_in, dim_out))
 
 
 class SimClr(nn.Module):
