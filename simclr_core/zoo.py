@@ -246,8 +246,18 @@ ZOO: dict[str, Specimen] = {
         source="Jing et al. 2022, §4 (strong augmentation)",
     ),
     "lr_100": Specimen(
-        label=Label("learning rate × 100", "学习率 × 100"),
+        label=Label("learning rate × 100, Muon", "Muon，学习率 × 100"),
         settings=("train.lr=1",),
+        accepted=("complete", "dimensional", "cone", "cluster", "undertrained", STOPPED),
+        help=Label(
+            "The weights are thrown about: the loss stays near its ceiling, few directions survive, or numbers overflow.",
+            "权重被甩来甩去：损失停在上界附近，只剩少数方向，或数值溢出。",
+        ),
+        source="Chen et al. 2020, appendix B.1 (rates)",
+    ),
+    "sgd_100": Specimen(
+        label=Label("learning rate × 100, SGD", "SGD，学习率 × 100"),
+        settings=("train.optimizer=sgd", "train.lr=20"),
         accepted=("complete", "dimensional", "cone", "cluster", "undertrained", STOPPED),
         help=Label(
             "The weights are thrown about: the loss stays near its ceiling, few directions survive, or numbers overflow.",
