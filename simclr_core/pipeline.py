@@ -35,8 +35,8 @@ def load_for(config: RunConfig, split: Split, *, download: bool = False) -> Imag
 
 
 def held_out_accuracy(encoder: Encoder, train: ImageSet, test: EmbeddingTable) -> float | None:
-    """Weighted 20-nearest-neighbour accuracy of h on the held-out pictures; None without labels on both sides."""
-    if train.label is None or test.label is None:
+    """Weighted 20-nearest-neighbour accuracy of h on the held-out pictures; None without two classes to tell apart."""
+    if train.label is None or test.label is None or len(set(train.label.tolist())) < 2:
         return None
     bank = encode(encoder, train.sample(BANK))
     assert bank.label is not None
