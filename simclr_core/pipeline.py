@@ -20,8 +20,8 @@ from simclr_core.probes import knn_accuracy
 from simclr_core.progress import Progress, silent
 from simclr_core.records import CollapseReport, EmbeddingTable, ImageSet, PairTable, Split
 from simclr_core.sources import load_images
-from simclr_core.store import RunDir, write_atomic
-from simclr_core.tables import save_embeddings, save_map, save_pairs
+from simclr_core.store import RunDir, read_json, write_atomic
+from simclr_core.tables import load_embeddings, load_pairs, save_embeddings, save_map, save_pairs
 from simclr_core.verdict import diagnose, measure, report_to_json
 
 LOOKED_AT = 10_000  # held-out pictures that the pages show; more are sampled and the report says so
@@ -53,6 +53,23 @@ def references(images: ImageSet, untrained: EmbeddingTable, pairs: PairTable) ->
     return found
 
 
+def write_report(
+    run: RunDir, table: EmbeddingTable, pairs: PairTable, references: Mapping[str, Mapping[str, Any]]
+) -> CollapseReport:
+    """Diagnose a run's embeddings and write `embeddings/report.json`: the verdict, its likely causes, the references."""
+    report = diagnose(table, pairs=pairs, run=run, references=references)
+    text = json.dumps(report_to_json(report) | causes_to_json(report, read_facts(run, table)))
+    write_atomic(run.path / "embeddings" / "report.json", text)
+    return report
+
+
+def judge_again(run: RunDir) -> CollapseReport:
+    """Diagnose a finished run anew, by the rules as they are now, beside the references it was first judged by."""
+    folder = run.path / "embeddings"
+    table, pairs = load_embeddings(folder / "encoder.npz"), load_pairs(folder / "pairs.npz")
+    return write_report(run, table, pairs, read_json(folder / "report.json").get("references", {}))
+
+
 def write_embeddings(
     run: RunDir, encoder: Encoder, untrained: Encoder, images: ImageSet, progress: Progress = silent
 ) -> tuple[dict[str, EmbeddingTable], CollapseReport]:
@@ -72,14 +89,8 @@ def write_embeddings(
         save_embeddings(tables[name], folder / f"{name}.npz")
         save_pairs(pairs[name], folder / ("pairs.npz" if name == "encoder" else "pairs_untrained.npz"))
     progress(0.7, "diagnosing")
-    report = diagnose(
-        tables["encoder"],
-        pairs=pairs["encoder"],
-        run=run,
-        references=references(images, tables["untrained"], pairs["untrained"]),
-    )
-    causes = causes_to_json(report, read_facts(run, tables["encoder"]))
-    write_atomic(folder / "report.json", json.dumps(report_to_json(report) | causes))
+    beside = references(images, tables["untrained"], pairs["untrained"])
+    report = write_report(run, tables["encoder"], pairs["encoder"], beside)
     progress(0.9, "drawing a first map")
     table = tables["encoder"]
     first = make_map(table.space("h"), "pca", 2, index=table.index, label=table.label, space="h")

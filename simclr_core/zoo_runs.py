@@ -6,7 +6,6 @@ lie in `OUT/zoo-pictures`, so that the app shows what the encoder saw.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -20,14 +19,12 @@ from simclr_core.augment import Draws, apply
 from simclr_core.errors import ConfigError, RunError, sentence
 from simclr_core.learner import Learner
 from simclr_core.model import SimClr
-from simclr_core.pipeline import finish_run, load_for
+from simclr_core.pipeline import finish_run, judge_again, load_for
 from simclr_core.progress import Progress, silent
 from simclr_core.records import ImageSet
 from simclr_core.sources import load_images
 from simclr_core.store import RunDir, read_json, read_metrics, write_atomic
-from simclr_core.tables import load_embeddings, load_pairs
 from simclr_core.train import STATE, Training
-from simclr_core.verdict import diagnose, report_to_json
 from simclr_core.zoo import CIFAR, PREFIX, STOPPED, TEST, TRAIN, ZOO, Specimen, as_they_are, run_name
 
 
@@ -92,18 +89,6 @@ def train_one(name: str, specimen: Specimen, run: RunDir, spec: str, seed: int) 
         assert run.latest_checkpoint is not None
         (run.latest_checkpoint / STATE).unlink()  # nobody goes on from here
         run.write_status(state="done", message="", progress=1.0, result=about | result)
-
-
-def judge_again(run: RunDir) -> None:
-    """Write a finished run's diagnosis anew, by the rules as they are now."""
-    folder = run.path / "embeddings"
-    report = diagnose(
-        load_embeddings(folder / "encoder.npz"),
-        pairs=load_pairs(folder / "pairs.npz"),
-        run=run,
-        references=read_json(folder / "report.json").get("references"),
-    )
-    write_atomic(folder / "report.json", json.dumps(report_to_json(report)))
 
 
 def row_of(specimen: Specimen, run: RunDir) -> dict[str, Any]:
