@@ -21,6 +21,8 @@ from simclr_core.progress import Stopped
 from simclr_core.recipes import RECIPES
 from simclr_core.records import SPLITS, Space
 from simclr_core.sources import SOURCES
+from simclr_core.worksheet.handout import TAGS
+from simclr_core.worksheet.problems import IMAGES, PRINTED, TEMPERATURES
 from simclr_core.zoo import ZOO
 
 Parser = argparse.ArgumentParser
@@ -135,6 +137,17 @@ def _zoo(p: Parser) -> None:
     )
 
 
+def _sheet(p: Parser) -> None:
+    p.add_argument(
+        "--seed", type=int, default=PRINTED, help="number of a sheet with its own matrix; 0 is the printed one"
+    )
+    p.add_argument("--images", type=int, default=IMAGES, help="N, two views each")
+    p.add_argument("--temperature", type=float, default=TEMPERATURES[0], help=", ".join(map(str, TEMPERATURES)))
+    p.add_argument("--lang", choices=tuple(TAGS), default="en")
+    p.add_argument("--key", action="store_true", help="add the answers, on a page of their own")
+    p.add_argument("--out", required=True, help="an .html file")
+
+
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Callable[[Parser], None]]] = {
     "train": (commands.train, _train),
     "encode": (commands.encode, _encode),
@@ -146,6 +159,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Ca
     "prepare": (commands.prepare, _prepare),
     "zoo": (commands.zoo, _zoo),
     "bench": (commands.bench, _bench),
+    "sheet": (commands.sheet, _sheet),
 }
 
 

@@ -420,6 +420,17 @@ def zoo(args: Namespace) -> dict[str, Any]:
     return result
 
 
+def sheet(args: Namespace) -> dict[str, Any]:
+    """Print the work sheet, or one with a matrix of its own, as a self-contained HTML page."""
+    from simclr_core.store import write_atomic
+    from simclr_core.worksheet.handout import handout
+    from simclr_core.worksheet.problems import Sheet
+
+    made = Sheet(seed=args.seed, images=args.images, temperature=args.temperature)
+    write_atomic(Path(args.out), handout(made, args.lang, key=args.key).encode())
+    return {"out": args.out} | asdict(made) | {"key": args.key, "total": made.problems()["1"].right.mean}
+
+
 def _weights(path: str) -> Path:
     from simclr_core.checkpoints import weights_file
 
