@@ -4,8 +4,8 @@ Rules, in this order, for an answer a against the right x (`_judge`):
 
 1. a agrees with x to the digits written, and lies within 0.5 % of it: right. A share p near 1 must also give −ln p
    within 0.5 %: 0.9995 for 0.999507 is accepted as rounded, 1 is not.
-2. a has four digits or more and agrees with a mistake's number to all of them: that mistake. So −ln of the mean share is
-   told from the mean even where they differ by 0.005 %.
+2. a has four digits or more and agrees to all of them with a mistake's number, not with x: that mistake. So −ln of the
+   mean share is told from the mean even where they differ by 0.005 %.
 3. within 0.5 % of x: right. 4. what follows from the student's own earlier stage: told, not accepted.
 5. within 0.5 % of a mistake's number: that mistake. 6. agrees with x, too few digits: rounded, accepted from three digits on.
 """
@@ -16,13 +16,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from simclr_core.registry import NO_HELP, Label
 from simclr_core.worksheet.mistakes import MISTAKES, Mistake
-from simclr_core.worksheet.problems import Problem
+from simclr_core.worksheet.problems import Problem, Worked
 from simclr_core.worksheet.texts import TEXTS, labels
 
 LONGEST = 40  # characters of an answer
@@ -151,7 +152,8 @@ def _judge(q: Problem, stage: str, anchor: int, r: Reading, earlier: Mapping[str
     if near and r.agrees(x):
         return _said(q, stage, anchor, "right", True)
     wrong = _mistaken(q, stage, anchor)
-    if r.digits >= DIAGNOSED_DIGITS and (exact := {k: v for k, v in wrong.items() if r.agrees(v)}):
+    tells = r.digits >= DIAGNOSED_DIGITS and not r.agrees(x)
+    if tells and (exact := {k: v for k, v in wrong.items() if r.agrees(v)}):
         return _diagnosed(q, stage, anchor, r, exact)
     if near:
         return _said(q, stage, anchor, "right", True)
@@ -179,10 +181,15 @@ def _log(p: float) -> float:
     return -math.log(p) if p > 0 else math.inf
 
 
+@lru_cache(maxsize=64)
+def _all_mistakes(q: Problem) -> dict[str, Worked]:
+    return {name: mistake.run(q) for name, mistake in MISTAKES.items()}
+
+
 def _mistaken(q: Problem, stage: str, anchor: int) -> dict[str, float]:
     """What each mistake would give at this stage, where that is a number and differs from the right one."""
     x = q.right.at(stage, anchor)
-    values = {name: mistake.run(q).at(stage, anchor) for name, mistake in MISTAKES.items()}
+    values = {name: worked.at(stage, anchor) for name, worked in _all_mistakes(q).items()}
     return {k: v for k, v in values.items() if math.isfinite(v) and abs(v - x) > 1e-9 * abs(x)}
 
 

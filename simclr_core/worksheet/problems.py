@@ -7,8 +7,8 @@ softmax, the positive's share p, its −ln, the pull on the positive, and the ba
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,6 @@ IMAGES_LOW, IMAGES_HIGH, IMAGES = 2, 5, 3
 TEMPERATURES = (0.1, 0.2, 0.5, 1.0)
 ANCHOR_STAGES = ("numerator", "denominator", "p", "loss")
 STAGES = labels("stages")
-NUMERIC = ("1", "2", "3")
 # Unit directions drawn towards one side, so that negatives are seldom easy; views near their image's direction.
 _DIM, _CONE, _SPREAD = 6, 0.5, 0.15
 # Two decimals move an entry by 0.005 at most, so no eigenvalue by more than 0.005 (2N − 1) = 0.045 at N = 5: shrinking
@@ -128,17 +127,20 @@ class Sheet(Params):
         return 0.5 if self.temperature < 0.5 else 0.1
 
     def problems(self) -> dict[str, Problem]:
-        """The numeric exercises by number."""
-        s = self.similarity
-        single = Problem(
-            similarity=s[:2, :2],
-            temperature=self.temperature,
-            anchors=(0,),
-            stages=(*ANCHOR_STAGES, "pull"),
-            asks_mean=False,
-        )
-        one, two = (Problem(similarity=s, temperature=tau) for tau in (self.temperature, self.other_temperature))
-        return dict(zip(NUMERIC, (one, two, single), strict=True))
+        """The numeric exercises by number; the same objects each time."""
+        return _problems(self)
+
+
+@lru_cache(maxsize=32)
+def _problems(sheet: Sheet) -> dict[str, Problem]:
+    s, tau = sheet.similarity, sheet.temperature
+    s.flags.writeable = False
+    alone: dict[str, Any] = {"anchors": (0,), "stages": (*ANCHOR_STAGES, "pull"), "asks_mean": False}
+    return {
+        "1": Problem(similarity=s, temperature=tau),
+        "2": Problem(similarity=s, temperature=sheet.other_temperature),
+        "3": Problem(similarity=s[:2, :2], temperature=tau, **alone),
+    }
 
 
 def drawn_matrix(seed: int, images: int) -> np.ndarray:

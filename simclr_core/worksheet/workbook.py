@@ -89,6 +89,12 @@ def to_json(sheet: Sheet, answers: Mapping[str, str]) -> str:
     return json.dumps(book, ensure_ascii=False, indent=1)
 
 
+def _typed(sheet: Mapping[str, Any]) -> bool:
+    """Whether each field of a sheet is of its own kind: JSON knows true, 3.0 and "3" as well as 3."""
+    usual = asdict(Sheet())
+    return all(type(value) is type(usual.get(name)) for name, value in sheet.items())
+
+
 def from_json(data: bytes) -> tuple[Sheet, dict[str, str]]:
     """Read a file of `to_json`; what it says is solved is not believed, but graded again.
 
@@ -101,8 +107,8 @@ def from_json(data: bytes) -> tuple[Sheet, dict[str, str]]:
     try:
         book = json.loads(data)
         sheet, answers = book["sheet"], book["answers"]
-        fits = book["schema"] == SCHEMA and isinstance(sheet, dict) and isinstance(answers, dict)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        fits = book["schema"] == SCHEMA and isinstance(answers, dict) and _typed(sheet)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         fits = False
     if not fits:
         raise DataError(sentence("file", rule, "something else", remedy))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from simclr_core import similarity as sim
@@ -80,7 +80,7 @@ def test_mistakes_give_the_golden_wrong_totals(number, name):
 def test_one_image_is_an_explained_zero():
     q = PRINTED.problems()["3"]
     r = q.right
-    assert r.denominator[0] == r.numerator[0] == math.exp(9.5)
+    assert r.denominator[0] == r.numerator[0] == pytest.approx(math.exp(9.5))
     assert (r.p[0], r.loss[0], r.pull[0], r.mean) == (1, 0, 0, 0)
     for stage, text in (("denominator", "e^(9.5)"), ("p", "100 %"), ("loss", "0"), ("pull", "0,0")):
         assert grade(q, stage, 0, text).kind == "right", stage
@@ -216,10 +216,9 @@ def test_no_wrong_answer_is_accepted(sheet, data):
     q = sheet.problems()[data.draw(st.sampled_from("123"))]
     stage, anchor = data.draw(st.sampled_from(q.items))
     x = q.right.at(stage, anchor)
-    wrong = [m.run(q).at(stage, anchor) for m in MISTAKES.values()]
+    wrong = [v for m in MISTAKES.values() if math.isfinite(v := m.run(q).at(stage, anchor))]
     factor = st.floats(0.2, 5) | st.sampled_from([-1, 0.1, 10, 100, 0.994, 1.006])
     a = data.draw(st.one_of(factor.map(lambda f: x * f), st.sampled_from(wrong), st.floats(-100, 100)))
-    assume(math.isfinite(a))
     text = data.draw(st.sampled_from(["{:.3g}", "{:.6g}", "{:.9g}"])).format(a)
     if grade(q, stage, anchor, text).accepted:
         assert by_hand_accepted(q, stage, anchor, read(text)[0].value)
@@ -233,7 +232,12 @@ def test_each_mistake_is_recognised_wherever_it_shows(sheet, name):
         for stage, anchor in q.items:
             x, wrong = q.right.at(stage, anchor), MISTAKES[name].run(q).at(stage, anchor)
             text = f"{wrong:.8g}"
-            if not math.isfinite(wrong) or (x and abs(wrong - x) < 1e-6 * abs(x)) or wrong == x:
+            if (
+                not math.isfinite(wrong)
+                or (x and abs(wrong - x) < 1e-6 * abs(x))
+                or wrong == x
+                or (stage, wrong) == ("p", 0)
+            ):
                 continue
             got = grade(q, stage, anchor, text)
             same = {k for k, m in MISTAKES.items() if m.run(q).at(stage, anchor) == pytest.approx(wrong, rel=1e-6)}
@@ -315,6 +319,7 @@ def right_answers(sheet: Sheet) -> dict[str, str]:
     return numbers | {k: str(v).lower() for n in EXERCISES for k, v in workbook.statement_keys(n).items()}
 
 
+@settings(max_examples=25, deadline=None)
 @given(anywhere)
 def test_all_right_answers_solve_everything_and_survive_file_and_url(sheet):
     answers, problems = right_answers(sheet), sheet.problems()
