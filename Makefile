@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: app env test test-fast test-browser check demo reliability screenshots bench clean
+.PHONY: app env test test-fast test-browser check demo labels reliability screenshots bench clean
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ demo: env                  ## build the bundled run again from the bundled pictu
 
 reliability: env           ## kill a run at twenty moments and see that it ends in the same weights
 	RELIABILITY_KILLS=20 $(BIN)/python -m pytest tests/cli/test_commands.py -k killed_at_any_moment
+
+labels: env                ## measure exercise 6 of the work sheet again: about fifteen minutes on one core
+	$(BIN)/python -m simclr_core.demo.labels
 
 screenshots: env           ## take the README's pictures again
 	$(BIN)/python docs/screenshots.py

@@ -57,6 +57,11 @@ PAGES = {  # file and URL path → entry; the first is home
         Label("Train with and without negatives, step by step.", "有无负样本两种情形，逐步训练。"),
         section=LEARN,
     ),
+    "worksheet": Entry(
+        ":material/edit_note:", Label("Work sheet", "习题单"),
+        Label("Six exercises, graded as you type, and a sheet to print.", "六道习题，边填边批改，还可打印。"),
+        section=LEARN,
+    ),
 }  # fmt: skip
 
 

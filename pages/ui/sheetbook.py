@@ -173,9 +173,10 @@ def choose_exercise(book: Book) -> str:
 
 # -- on paper and in files ---------------------------------------------------------------------------------------------
 def link(sheet: Sheet) -> str:
-    """The address of a sheet without any answers, from the server's root."""
-    own = f"&{SIZE}={sheet.images}&{TAU}={sheet.temperature:g}"
-    return "/worksheet" if sheet.seed == PRINTED else f"/worksheet?{SEED}={sheet.seed}{own}"
+    """The address of a sheet without any answers."""
+    page = (st.context.url or "/worksheet").partition("?")[0]
+    own = f"?{SEED}={sheet.seed}&{SIZE}={sheet.images}&{TAU}={sheet.temperature:g}"
+    return page if sheet.seed == PRINTED else page + own
 
 
 def keep(book: Book) -> None:

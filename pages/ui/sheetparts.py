@@ -34,10 +34,11 @@ EXPERIMENTS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
 }
 _STYLE = """
 <style>
-.sheet { overflow-x: auto; }
+.sheet { overflow-x: auto; container-type: inline-size; }
 .sheet table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 .sheet th, .sheet td { border: 1px solid rgb(128 128 128 / 30%); padding: 5px 9px; text-align: right; font-weight: 400; }
 .sheet th { opacity: 0.7; }
+@container (max-width: 560px) { .sheet table { font-size: 0.8rem; } .sheet th, .sheet td { padding: 4px 5px; } }
 .sheet td:has(b) { outline: 2px solid currentColor; outline-offset: -2px; }
 </style>
 """
@@ -68,7 +69,7 @@ def experiments(number: str) -> None:
     st.subheader(t("worksheet.see_title"))
     for name, (page, parameters) in there.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link(f"{page}.py", query_params=parameters)
+            st.page_link(f"{page}.py", query_params=parameters, icon=":material/arrow_forward:")
             st.markdown(t(f"worksheet.see.{number}.{name}"), width="stretch")
 
 
@@ -88,7 +89,7 @@ def numbers(book: Book, number: str, tasks: str) -> None:
         st.html(f'{_STYLE}<div class="sheet">{matrix_table(q)}</div>')
         st.caption(t("worksheet.matrix_caption", tau=f"{q.temperature:g}"))
     st.caption(t("worksheet.typing"))
-    cards = st.grid(3 if q.asks_mean else 2, min_column_width=270, border=True)
+    cards = st.grid(3 if q.asks_mean else 2, min_column_width=235, border=True)
     for anchor in q.anchors:
         with cards.cell():
             st.markdown(f"**L({anchor + 1},{q.partner[anchor] + 1})**")

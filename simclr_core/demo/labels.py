@@ -71,9 +71,9 @@ def summaries(results: list[dict[str, Any]]) -> list[Summary]:
     return found
 
 
-def read(path: Path = RESULT) -> dict[str, Any] | None:
+def read() -> dict[str, Any] | None:
     """What was measured, or None where nothing was."""
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(RESULT.read_text()) if RESULT.exists() else None
 
 
 def _results() -> Iterator[tuple[str, ProbeResult]]:

@@ -272,3 +272,14 @@ def test_sigterm_leaves_a_checkpoint(pictures, tmp_path):
     assert process.wait(timeout=60) == 0
     assert run.status()["state"] == "stopped"
     assert int(run.latest_checkpoint.name) == run.status()["step"]
+
+
+def test_sheet_prints_a_page_and_refuses_what_is_none(tmp_path):
+    out = tmp_path / "sheet.html"
+    result = answer("sheet", "--seed", "7", "--images", "4", "--key", "--lang", "zh", "--out", str(out))
+    assert (result["seed"], result["images"], result["key"]) == (7, 4, True)
+    assert f"{result['total']:.6g}" in out.read_text()
+    assert answer("sheet", "--out", str(out))["total"] == pytest.approx(0.000691956109729442, rel=1e-9)
+    done = call("sheet", "--seed", "3", "--temperature", "0.3", "--out", str(out))
+    assert done.returncode == 2
+    assert "must be one of" in done.stderr

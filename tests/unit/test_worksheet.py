@@ -452,7 +452,6 @@ def test_the_measured_comparison_is_whole():
         assert s.lowest <= s.mean <= s.highest
         assert (s.half is None) == (s.draws == 1)
         assert s.n_train == {0.01: 80, 0.1: 800, 1.0: 8000}[s.share]
-    assert labels.read(Path("absent.json")) is None
 
 
 def test_no_heavy_library_is_needed():
