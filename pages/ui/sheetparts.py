@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import streamlit as st
 
 from pages.ui import sheetfigures
+from pages.ui.components.temperature.view import OWN_UNIT
 from pages.ui.sheetbook import Book, exercise_title
 from pages.ui.text import label, t
 from simclr_core.worksheet import workbook
@@ -23,11 +25,19 @@ MARKS = {
     "note": ":orange[:material/info:]",
     "wrong": ":red[:material/cancel:]",
 }
-# Live experiments: exercise → name of the sentence (worksheet.see.EXERCISE.NAME) → page and its URL's parameters.
+# Live experiments: exercise → name of the sentence (worksheet.see.EXERCISE.NAME) → page and its URL's parameters, filled in
+# by `setting`: the temperature page takes a matrix of one's own.
 EXPERIMENTS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
-    "1": {"softmax": ("temperature", {"t": "0.1", "r": "1"})},
-    "2": {"low": ("temperature", {"t": "0.1"}), "hard": ("temperature", {"t": "0.1", "b": "hard"})},
-    "3": {"batch": ("batch", {}), "equal": ("temperature", {"b": "equal"})},
+    "1": {"softmax": ("temperature", {"t": "{tau}", "b": "own", "o": "{matrix}"})},
+    "2": {
+        "both": ("temperature", {"t": "{tau}", "u": "{tau_2}", "b": "own", "o": "{matrix}"}),
+        "hard": ("temperature", {"t": "0.1", "u": "0.5", "b": "hard"}),
+    },
+    "3": {
+        "one": ("temperature", {"t": "{tau}", "b": "own", "o": "{pair}"}),
+        "batch": ("batch", {}),
+        "equal": ("temperature", {"b": "equal"}),
+    },
     "4": {"views": ("views", {}), "train": ("train", {}), "queue": ("queue", {})},
     "5": {"pairs": ("pairs", {}), "collapse": ("collapse", {}), "map": ("map", {}), "lab": ("lab", {})},
     "6": {"collapse": ("collapse", {"run": "demo"}), "map": ("map", {"run": "demo"})},
@@ -60,16 +70,33 @@ def exercise(book: Book, number: str) -> None:
     with st.expander(t("worksheet.answer"), icon=":material/lightbulb:", key=f"worksheet.answer.{number}"):
         for text in e.answers:
             st.markdown(label(text).format(**filled))
-    experiments(number)
+    experiments(book, number)
 
 
-def experiments(number: str) -> None:
+def setting(book: Book) -> dict[str, str]:
+    """What fills in the experiments' parameters: temperatures, and matrices as the temperature page takes them."""
+    taus = {name: values(book.sheet)[name] for name in ("tau", "tau_2")}
+    return taus | {"matrix": triangle(book.sheet.similarity), "pair": triangle(book.problems["3"].similarity)}
+
+
+def triangle(similarity: np.ndarray) -> str:
+    """The upper triangle row by row in ten-thousandths, joined by points."""
+    upper = similarity[np.triu_indices(len(similarity), 1)]
+    return ".".join(str(round(OWN_UNIT * s)) for s in upper)
+
+
+def experiments(book: Book, number: str) -> None:
     """Links to the pages where it can be seen, set up for it."""
+    filled = setting(book)
     there = {name: link for name, link in EXPERIMENTS[number].items() if (PAGES / f"{link[0]}.py").exists()}
     st.subheader(t("worksheet.see_title"))
     for name, (page, parameters) in there.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link(f"{page}.py", query_params=parameters, icon=":material/arrow_forward:")
+            st.page_link(
+                f"{page}.py",
+                query_params={name: text.format(**filled) for name, text in parameters.items()},
+                icon=":material/arrow_forward:",
+            )
             st.markdown(t(f"worksheet.see.{number}.{name}"), width="stretch")
 
 

@@ -3,18 +3,22 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pages.ui.components.temperature.view import read_view
 from pages.ui.sheetparts import EXPERIMENTS
+from simclr_core.presets import PRESETS
 from simclr_core.worksheet import workbook
 from simclr_core.worksheet.exercises import EXERCISES
 from simclr_core.worksheet.mistakes import MISTAKES
 from simclr_core.worksheet.problems import Sheet
 
 ROOT = Path(__file__).resolve().parents[2]
+IN_URL = {"t": "tau", "u": "tau2", "b": "preset", "o": "own"}  # of the temperature page
 
 
 @pytest.fixture
@@ -50,6 +54,18 @@ def test_every_exercise_opens_and_links_to_pages_that_are_there(open_sheet, numb
     links = [e.proto.page for e in at.get("page_link")]
     there = [page for page, _ in EXPERIMENTS[number].values() if (ROOT / f"pages/{page}.py").exists()]
     assert links == there != [], "every exercise can be seen somewhere"
+
+
+@pytest.mark.parametrize("number", ["1", "2", "3"])
+@pytest.mark.parametrize("sheet", [{}, {"sheet": "7", "sheet_n": "5", "sheet_tau": "0.2"}])
+def test_the_temperature_page_takes_what_its_links_say(open_sheet, number, sheet):
+    at = open_sheet(exercise=number, **sheet)
+    links = [e.proto for e in at.get("page_link") if e.proto.page == "temperature"]
+    for link in links:
+        asked = {IN_URL[key]: text for key, text in parse_qsl(link.query_string)}
+        view = read_view(dict.fromkeys(PRESETS, 6), **asked)
+        assert {name: str(view[name]) for name in asked} == asked
+    assert any("o=" in link.query_string for link in links)
 
 
 def test_stages_are_graded_as_they_are_typed(open_sheet):
