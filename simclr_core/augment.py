@@ -11,8 +11,9 @@ Legend: B images, H W their size, S the size of a view. Pixels are floats in [0,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -24,6 +25,7 @@ LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision
 RATIO = (3 / 4, 4 / 3)
 CROP_TRIES = 10  # torchvision gives up on a crop that does not fit after ten draws
 JITTER = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2}  # at strength 1, SimCLR appendix A
+BLOCK = 2**17  # pixels of views made at a time on a processor, so that what is worked on stays in its cache
 _STILL = (1.0, 1.0, 1.0, 0.0)  # the amounts that change nothing
 
 
@@ -91,12 +93,40 @@ def draw(b: int, config: AugmentConfig, generator: torch.Generator, *, height: i
 
 def apply(images: UInt8[Tensor, "b 3 h w"], draws: Draws, *, size: int | None = None) -> Float[Tensor, "b 3 s s"]:
     """Make the view of each image that was drawn for it; nothing here is random."""
-    x = _crop_and_flip(images, draws, size or images.shape[-2])
-    x = _jitter(x, draws)
-    x = _on_rows(x, draws.grey, lambda rows: _grey(rows).expand_as(rows))
-    return _on_rows(x, draws.sigma > 0, lambda rows: _blur(rows, draws.sigma[draws.sigma > 0]))
+    size = size or images.shape[-2]
+    views = torch.empty(len(images), 3, size, size, device=images.device)
+    top, left, height, width = draws.box.unbind(1)
+    vertical = _axis(top, height, images.shape[2], size)
+    horizontal = _axis(left, width, images.shape[3], size, draws.flipped)
+    colours = _colours(draws)
+    for place_of_hue, group in enumerate(_groups(draws)):
+        for rows in _blocks(group, views):
+            pixels = images.index_select(0, rows).float()
+            x = _separable(pixels, vertical.weights(rows).div_(255), horizontal.weights(rows))
+            if place_of_hue < 4:
+                _jitter(x.flatten(2), *(part[rows] for part in colours), place_of_hue)
+            views.index_copy_(0, rows, x)
+    for rows in _blocks(draws.grey, views):
+        views.index_copy_(0, rows, _grey(views.index_select(0, rows)).expand(-1, 3, -1, -1))
+    for rows in _blocks(draws.sigma > 0, views):
+        matrix = _blur_matrix(draws.sigma[rows], size)
+        views.index_copy_(0, rows, _separable(views.index_select(0, rows), matrix, matrix))
+    return views
 
 
+def _groups(draws: Draws) -> list[Bool[Tensor, " b"]]:
+    """Views by the place in their order at which the hue is turned; the last are those without jitter."""
+    still = (draws.jitter == torch.tensor(_STILL, device=draws.jitter.device)).all(1)
+    return [*((draws.order == 3) & ~still[:, None]).unbind(1), still]
+
+
+def _blocks(chosen: Bool[Tensor, " b"], views: Tensor) -> Iterator[Int[Tensor, " n"]]:
+    """The rows that a mask names; on a processor as many at a time as its cache holds."""
+    block = BLOCK // views.shape[-1] ** 2 if views.device.type == "cpu" else len(views)
+    return (rows for rows in chosen.nonzero()[:, 0].split(max(1, block)) if len(rows))
+
+
+# -- drawing -------------------------------------------------------------------------------------------------------------
 def _uniform(n: int | tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
     shape = (n,) if isinstance(n, int) else n
     return torch.empty(shape, device=generator.device).uniform_(low, high, generator=generator)
@@ -111,13 +141,6 @@ def _some(b: int, p: float, generator: torch.Generator) -> Bool[Tensor, " b"]:
     return _chance(b, p, generator) if 0 < p < 1 else torch.full((b,), p >= 1, device=generator.device)
 
 
-def _on_rows(x: Tensor, rows: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """Replace the rows that a mask names."""
-    where = rows.nonzero()[:, 0]
-    return x.index_copy(0, where, change(x[where])) if len(where) else x
-
-
-# -- crop and flip: two matrix products per image ------------------------------------------------------------------------
 def _crop_boxes(b: int, h: int, w: int, scale: tuple[float, float], generator: torch.Generator) -> Int[Tensor, "b 4"]:
     """Top, left, height, width of each crop: the first of ten draws that fits, else the whole picture."""
     area = _uniform((CROP_TRIES, b), *scale, generator) * (h * w)
@@ -131,71 +154,6 @@ def _crop_boxes(b: int, h: int, w: int, scale: tuple[float, float], generator: t
     top = (_uniform(b, 0, 1, generator) * (h - height + 1)).floor().clamp(max=h - height)
     left = (_uniform(b, 0, 1, generator) * (w - width + 1)).floor().clamp(max=w - width)
     return torch.stack([top, left, height, width], 1).long()
-
-
-def _resampling(start: Tensor, length: Tensor, source: int, size: int) -> Float[Tensor, "b s source"]:
-    """Rows of bilinear weights with antialiasing (a triangle as wide as a shrunken pixel), within the crop alone."""
-    start, length = start.float()[:, None, None], length.float()[:, None, None]
-    step = length / size
-    out = torch.arange(size, device=start.device)[None, :, None]
-    pixel = torch.arange(source, device=start.device)[None, None, :]
-    centre = (out + 0.5) * step - 0.5 + start
-    weight = (1 - (pixel - centre).abs() / step.clamp(min=1)).clamp(min=0)
-    weight = weight * ((pixel >= start) & (pixel < start + length))
-    return weight / weight.sum(-1, keepdim=True)
-
-
-def _crop_and_flip(images: Tensor, draws: Draws, size: int) -> Tensor:
-    b, _, h, w = images.shape
-    top, left, height, width = draws.box.unbind(1)
-    vertical = _resampling(top, height, h, size)
-    horizontal = _resampling(left, width, w, size)
-    horizontal = torch.where(draws.flipped[:, None, None], horizontal.flip(1), horizontal) / 255
-    x = images.float().flatten(1, 2)  # (B, 3H, W): one product resamples the columns of all channels
-    x = torch.bmm(x, horizontal.transpose(1, 2)).view(b, 3, h, size)
-    return torch.matmul(vertical[:, None], x)
-
-
-# -- colour --------------------------------------------------------------------------------------------------------------
-def _grey(x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 1 s s"]:
-    r, g, b = x.unbind(1)
-    return (LUMA[0] * r).add_(g, alpha=LUMA[1]).add_(b, alpha=LUMA[2]).unsqueeze(1)
-
-
-def _per_image(factor: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:
-    return factor[:, None, None, None]
-
-
-def _brightness(x: Tensor, factor: Tensor) -> Tensor:
-    return (x * _per_image(factor)).clamp_(0, 1)
-
-
-def _contrast(x: Tensor, factor: Tensor) -> Tensor:
-    mean = _grey(x).mean((1, 2, 3), keepdim=True)
-    return torch.lerp(mean, x, _per_image(factor)).clamp_(0, 1)
-
-
-def _saturation(x: Tensor, factor: Tensor) -> Tensor:
-    return torch.lerp(_grey(x), x, _per_image(factor)).clamp_(0, 1)
-
-
-def _hue(x: Tensor, turn: Tensor) -> Tensor:
-    """Turn the hue by a share of the circle. Value and chroma stay, so HSV need not be written out and read back."""
-    r, g, b = x.unbind(1)
-    value = x.amax(1)
-    chroma = value - x.amin(1)
-    scale = 1 / chroma.clamp(min=1e-8)
-    sixth = torch.where(value == r, (g - b) * scale, torch.where(value == g, 2 + (b - r) * scale, 4 + (r - g) * scale))
-    sixth += 6 * turn[:, None, None]
-    sixth -= 6 * (sixth / 6).floor_()  # into [0, 6)
-    low = value - chroma
-    red = (sixth - 3).abs_().sub_(1)
-    green = (sixth - 2).abs_().neg_().add_(2)
-    blue = (sixth - 4).abs_().neg_().add_(2)
-    return torch.stack([torch.addcmul(low, chroma, c.clamp_(0, 1)) for c in (red, green, blue)], 1)
-
-
-_JITTER_STEPS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (_brightness, _contrast, _saturation, _hue)
 
 
 def _jitter_draws(b: int, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -215,19 +173,88 @@ def _jitter_draws(b: int, config: AugmentConfig, generator: torch.Generator) -> 
     return amount, order
 
 
-def _jitter(x: Tensor, draws: Draws) -> Tensor:
-    """Colour jitter with its own order of the four operations for every image.
+# -- crop and flip: two matrix products for each image -------------------------------------------------------------------
+class _Axis(NamedTuple):
+    """One axis of the crops: where the view's pixels lie and the picture's are, in units of the wider of the two."""
 
-    Images that do the same operation in the same place of their order are taken together: 16 small batches, whatever
-    the number of orders.
+    centre: Float[Tensor, "b s"]
+    pixel: Float[Tensor, "b source"]
+
+    def weights(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n s source"]:
+        """Bilinear weights with antialiasing: a triangle as wide as a shrunken pixel, within the crop alone."""
+        weight = (1 - (self.pixel[rows, None] - self.centre[rows, :, None]).abs_()).clamp_(min=0)
+        if self.pixel.shape[1] > self.centre.shape[1]:  # triangles of width 1 add up to 1, wider ones not at a border
+            weight.mul_(weight.sum(-1, keepdim=True).reciprocal_())
+        return weight
+
+
+def _axis(start: Tensor, length: Tensor, source: int, size: int, mirrored: Tensor | None = None) -> _Axis:
+    start, length = start.float()[:, None], length.float()[:, None]
+    step = length / size
+    out = torch.arange(size, device=start.device).expand(len(start), -1)
+    if mirrored is not None:
+        out = torch.where(mirrored[:, None], size - 1 - out, out)
+    centre = torch.minimum(((out + 0.5) * step - 0.5).clamp_(min=0), length - 1)
+    pixel = torch.arange(source, device=start.device) - start
+    inside = (pixel >= 0) & (pixel < length)
+    unit = step.clamp(min=1)
+    return _Axis(centre / unit, torch.where(inside, pixel, math.inf) / unit)
+
+
+def _separable(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Float[Tensor, "b 3 s t"]:
+    """Mix the rows of all channels by one matrix of each image, the columns by another."""
+    columns = torch.bmm(x.flatten(1, 2), horizontal.transpose(1, 2)).unflatten(1, x.shape[1:3])
+    return torch.matmul(vertical[:, None], columns)
+
+
+# -- colour --------------------------------------------------------------------------------------------------------------
+def _grey(x: Float[Tensor, "b 3 *s"]) -> Float[Tensor, "b 1 *s"]:
+    r, g, b = x.unbind(1)
+    return (LUMA[0] * r).add_(g, alpha=LUMA[1]).add_(b, alpha=LUMA[2]).unsqueeze(1)
+
+
+def _hue_turn(turn: Float[Tensor, "b 1 1"]) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, "b 1 1"]]:
+    """Matrix M and weight w such that clamp(M x + w (low + high), low, high) is x with its hue turned, as in HSV.
+
+    `low` and `high` are the least and the largest of a pixel's own r, g, b; a turn leaves both. Over the circle of hues a
+    channel rises from low to high, stays, falls and stays, a third of the circle after the one before it. Where the turned
+    channel rises or falls, this sum of the channels is equal to it; where it stays, the sum lies beyond, and the clamp
+    puts it right. The columns of M are the pure colour of the turn, going round.
     """
+    sixth = 6 * (turn - turn.floor())
+    red, green, blue = (sixth - 3).abs() - 1, 2 - (sixth - 2).abs(), 2 - (sixth - 4).abs()
+    pure = torch.cat([red, green, blue], 1).clamp_(0, 1)
+    columns = torch.cat([pure, pure.roll(1, 1), pure.roll(2, 1)], 2)
+    return 2 * columns - 1, 2 - pure.sum(1, keepdim=True)
+
+
+def _colours(draws: Draws) -> tuple[Float[Tensor, "b 4 3 3"], Float[Tensor, "b 4 1 1"], Float[Tensor, "b 1 1"]]:
+    """What `_jitter` needs: the matrix at each place of the order, the weight of the mean there, the weight of the hue."""
+    brightness, contrast, saturation, turn = draws.jitter[:, :, None, None].unbind(1)
+    one = torch.eye(3, device=turn.device)
+    luma = torch.tensor(LUMA, device=turn.device).expand(3, 3)
+    circle, weight = _hue_turn(turn)
+    parts = torch.stack([brightness * one, contrast * one, torch.lerp(luma, one, saturation), circle], 1)
+    matrix = parts.gather(1, draws.order[:, :, None, None].expand(parts.shape))
+    return matrix, (1 - contrast[:, None]) * (draws.order == 1)[:, :, None, None], weight
+
+
+def _jitter(x: Float[Tensor, "b 3 p"], matrix: Tensor, to_mean: Tensor, to_span: Tensor, place_of_hue: int) -> None:
+    """Colour jitter in place, for images whose hue is turned at one place of their orders.
+
+    Each part is a matrix on (r, g, b), something added, and a clamp.
+    """
+    luma = torch.tensor(LUMA, device=x.device)
+    y = torch.empty_like(x)
     for place in range(4):
-        for column, step in enumerate(_JITTER_STEPS):
-            amount = draws.jitter[:, column]
-            rows = ((draws.order[:, place] == column) & (amount != _STILL[column])).nonzero()[:, 0]
-            if len(rows):
-                x = x.index_copy(0, rows, step(x[rows], amount[rows]))
-    return x
+        if place == place_of_hue:
+            low, high = x.amin(1, keepdim=True), x.amax(1, keepdim=True)
+            torch.baddbmm((low + high).mul_(to_span).expand_as(x), matrix[:, place], x, out=y)
+            torch.clamp(y, low, high, out=x)
+        else:
+            mean = (x.mean(2) @ luma)[:, None, None] * to_mean[:, place]
+            torch.baddbmm(mean.expand_as(x), matrix[:, place], x, out=y)
+            torch.clamp(y, 0, 1, out=x)
 
 
 # -- blur ----------------------------------------------------------------------------------------------------------------
@@ -238,19 +265,9 @@ def blur_radius(size: int) -> int:
 
 def _blur_matrix(sigma: Float[Tensor, " b"], size: int) -> Float[Tensor, "b s s"]:
     """One-dimensional Gaussian of each image as a matrix, mirrored at the edges without repeating the edge pixel."""
-    radius = blur_radius(size)
-
-    def gauss(offset: Tensor) -> Tensor:
-        return torch.exp(-0.5 * (offset / sigma[:, None, None]) ** 2) * (offset.abs() <= radius)
-
-    i = torch.arange(size, device=sigma.device)
-    row, column = i[None, :, None], i[None, None, :]
-    mirrored_low = gauss(row + column) * (column > 0)
-    mirrored_high = gauss(2 * (size - 1) - row - column) * (column < size - 1)
-    weight = gauss(row - column) + mirrored_low + mirrored_high
-    return weight / weight.sum(-1, keepdim=True)
-
-
-def _blur(x: Tensor, sigma: Float[Tensor, " b"]) -> Tensor:
-    matrix = _blur_matrix(sigma, x.shape[-1])[:, None]
-    return torch.matmul(torch.matmul(matrix, x), matrix.transpose(2, 3))
+    offset = torch.arange(-blur_radius(size), blur_radius(size) + 1, device=sigma.device)
+    taps = torch.exp(-0.5 * (offset / sigma[:, None]) ** 2)
+    pixel = torch.arange(size, device=sigma.device)
+    source = size - 1 - (size - 1 - (pixel + offset[:, None]).abs()).abs()
+    picks = (source[:, :, None] == pixel).float()  # one matrix an offset
+    return ((taps / taps.sum(1, keepdim=True)) @ picks.flatten(1)).view(-1, size, size)

@@ -12,57 +12,85 @@ import torchvision.transforms.v2.functional as reference
 from simclr_core import augment
 from simclr_core.augment import augment_pair, augment_views
 from simclr_core.config import AugmentConfig
+from simclr_core.operations import NOTHING
 
-OFF = AugmentConfig(crop_scale=(1, 1), flip_p=0, jitter_p=0, grayscale_p=0, blur_p=0)
+PARTS = ("brightness", "contrast", "saturation", "hue")
+STILL = (1.0, 1.0, 1.0, 0.0)
 
 
 @pytest.fixture
 def pictures() -> torch.Tensor:
-    return torch.rand(16, 3, 20, 20, generator=torch.Generator().manual_seed(1))
+    return torch.randint(0, 256, (16, 3, 20, 20), dtype=torch.uint8, generator=generator(1))
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("factor", [0.2, 1.0, 1.7])
-@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
-def test_colour_blends_equal_torchvision(pictures, name, factor):
-    ours = getattr(augment, f"_{name}")(pictures, torch.full((16,), factor))
-    theirs = getattr(reference, f"adjust_{name}")(pictures, factor)
-    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+def made(pictures: torch.Tensor, size: int | None = None, **drawn: torch.Tensor) -> torch.Tensor:
+    """Views with these draws for every picture, and nothing else done."""
+    draws = augment.draw(pictures, NOTHING, generator())
+    rows = {name: value.expand(len(pictures), *value.shape) for name, value in drawn.items()}
+    return augment.apply(pictures, replace(draws, **rows), size=size)
 
 
-@pytest.mark.parametrize("turn", [-0.5, -0.13, 0.0, 0.1, 0.5])
-def test_hue_equals_torchvision(pictures, turn):
-    ours = augment._hue(pictures, torch.full((16,), turn))
-    torch.testing.assert_close(ours, reference.adjust_hue(pictures, turn), atol=3e-6, rtol=0)
+@pytest.mark.parametrize("amount", [-0.5, -0.3, -0.13, 0.0, 0.1, 0.4, 0.5, 1.0, 1.7])
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_of_the_jitter_equals_torchvision(pictures, name, amount):
+    if name == "hue":
+        amount = max(-0.5, min(0.5, amount))
+    else:
+        amount = abs(amount)
+    jitter = torch.tensor(STILL)
+    jitter[PARTS.index(name)] = amount
+    theirs = getattr(reference, f"adjust_{name}")(pictures / 255, amount)
+    torch.testing.assert_close(made(pictures, jitter=jitter), theirs, atol=3e-6, rtol=0)
 
 
-def test_hue_leaves_grey_alone():
-    grey = torch.rand(4, 1, 8, 8).expand(4, 3, 8, 8)
-    torch.testing.assert_close(augment._hue(grey, torch.full((4,), 0.3)), grey.contiguous(), atol=1e-6, rtol=0)
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (90, 90, 90), (255, 0, 0), (0, 255, 255), (7, 7, 200)])
+def test_hue_of_plain_colours_equals_torchvision(colour):
+    """Black, white, grey and the corners of the circle, where channels are equal."""
+    picture = torch.tensor(colour, dtype=torch.uint8)[None, :, None, None].expand(1, 3, 2, 2).contiguous()
+    for turn in torch.linspace(-0.5, 0.5, 25):
+        ours = made(picture, jitter=torch.tensor([1, 1, 1, turn]))
+        torch.testing.assert_close(ours, reference.adjust_hue(picture / 255, float(turn)), atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0])
 @pytest.mark.parametrize("size", [20, 64])
 def test_blur_equals_torchvision(sigma, size):
-    x = torch.rand(3, 3, size, size)
-    m = augment._blur_matrix(torch.full((3,), sigma), size)[:, None]
-    kernel = 2 * augment.blur_radius(size) + 1
-    torch.testing.assert_close(m @ x @ m.transpose(2, 3), reference.gaussian_blur(x, kernel, sigma), atol=1e-6, rtol=0)
+    x = torch.randint(0, 256, (3, 3, size, size), dtype=torch.uint8)
+    theirs = reference.gaussian_blur(x / 255, 2 * augment.blur_radius(size) + 1, sigma)
+    torch.testing.assert_close(made(x, sigma=torch.tensor(sigma)), theirs, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("flipped", [False, True])
 @pytest.mark.parametrize(
     ("box", "size"), [((3, 5, 12, 11), 20), ((0, 0, 20, 20), 9), ((2, 1, 17, 15), 13), ((0, 0, 1, 1), 8)]
 )
-def test_crop_equals_torchvision(pictures, box, size):
-    top, left, height, width = box
-    vertical = augment._resampling(torch.tensor([top]), torch.tensor([height]), 20, size)
-    horizontal = augment._resampling(torch.tensor([left]), torch.tensor([width]), 20, size)
-    ours = vertical[:, None] @ pictures[:1] @ horizontal[:, None].transpose(2, 3)
-    theirs = reference.resized_crop(pictures[:1], top, left, height, width, [size, size], antialias=True)
+def test_crop_and_flip_equal_torchvision(pictures, box, size, flipped):
+    ours = made(pictures, size, box=torch.tensor(box), flipped=torch.tensor(flipped))
+    theirs = reference.resized_crop(pictures / 255, *box, [size, size], antialias=True)
+    torch.testing.assert_close(ours, theirs.flip(3) if flipped else theirs, atol=1e-6, rtol=0)
+
+
+def test_grey_equals_torchvision_and_comes_before_the_blur(pictures):
+    ours = made(pictures, grey=torch.tensor(True), sigma=torch.tensor(1.0))
+    theirs = reference.gaussian_blur(reference.rgb_to_grayscale(pictures / 255, 3), 3, 1.0)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+
+def test_blocks_do_not_show(monkeypatch):
+    images = torch.randint(0, 256, (70, 3, 9, 9), dtype=torch.uint8)
+    draws = augment.draw(images, AugmentConfig(blur_p=0.5), generator())
+    whole = augment.apply(images, draws)
+    monkeypatch.setattr(augment, "BLOCK", 9 * 9 * 4)
+    torch.testing.assert_close(augment.apply(images, draws), whole, atol=1e-6, rtol=0)
+
+
+def test_no_pictures_give_no_views():
+    none = torch.empty(0, 3, 8, 8, dtype=torch.uint8)
+    assert augment_views(none, AugmentConfig(blur_p=0.5), generator()).shape == (0, 3, 8, 8)
 
 
 def test_crop_boxes_have_torchvisions_distribution():
@@ -82,7 +110,7 @@ def test_crop_boxes_have_torchvisions_distribution():
 
 def test_a_recipe_that_does_nothing_returns_the_picture():
     images = torch.randint(0, 256, (5, 3, 12, 12), dtype=torch.uint8)
-    torch.testing.assert_close(augment_views(images, OFF, generator()), images / 255, atol=1e-6, rtol=0)
+    torch.testing.assert_close(augment_views(images, NOTHING, generator()), images / 255, atol=1e-6, rtol=0)
 
 
 def test_every_image_draws_for_itself():
@@ -105,23 +133,18 @@ def test_probabilities_are_those_asked_for():
     assert abs((grey[:, 1, 0, 0] > 0.1).float().mean() - 0.2) < 0.03
 
 
-def test_jitter_follows_the_order_drawn_for_each_image():
+def test_jitter_follows_the_order_drawn_for_each_image(pictures):
     """All 24 orders, against torchvision's functions one after another; amounts that clamp, so that the order matters."""
-    picture = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=generator(2))
-    orders = list(permutations(range(4)))
-    images = picture.repeat(24, 1, 1, 1)
     amounts = (1.6, 1.6, 1.6, 0.1)
-    draws = replace(
-        augment.draw(images, OFF, generator()), jitter=torch.tensor([amounts] * 24), order=torch.tensor(orders)
-    )
-    names = ("brightness", "contrast", "saturation", "hue")
-    ours = augment.apply(images, draws)
-    for view, order in zip(ours, orders, strict=True):
-        x = picture[0] / 255
+    results = set()
+    for order in permutations(range(4)):
+        ours = made(pictures, jitter=torch.tensor(amounts), order=torch.tensor(order))
+        x = pictures / 255
         for k in order:
-            x = getattr(reference, f"adjust_{names[k]}")(x, amounts[k])
-        torch.testing.assert_close(view, x, atol=1e-5, rtol=0)
-    assert len({tuple(v.round(decimals=3).flatten().tolist()) for v in ours}) > 8
+            x = getattr(reference, f"adjust_{PARTS[k]}")(x, amounts[k])
+        torch.testing.assert_close(ours, x, atol=1e-5, rtol=0)
+        results.add(tuple(ours[0].round(decimals=3).flatten().tolist()))
+    assert len(results) > 8
 
 
 def test_orders_are_equally_likely():
