@@ -27,9 +27,13 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def draw(images: torch.Tensor, config: AugmentConfig, generator: torch.Generator) -> augment.Draws:
+    return augment.draw(len(images), config, generator, height=images.shape[2], width=images.shape[3])
+
+
 def made(pictures: torch.Tensor, size: int | None = None, **drawn: torch.Tensor) -> torch.Tensor:
     """Views with these draws for every picture, and nothing else done."""
-    draws = augment.draw(pictures, NOTHING, generator())
+    draws = draw(pictures, NOTHING, generator())
     rows = {name: value.expand(len(pictures), *value.shape) for name, value in drawn.items()}
     return augment.apply(pictures, replace(draws, **rows), size=size)
 
@@ -82,7 +86,7 @@ def test_grey_equals_torchvision_and_comes_before_the_blur(pictures):
 
 def test_blocks_do_not_show(monkeypatch):
     images = torch.randint(0, 256, (70, 3, 9, 9), dtype=torch.uint8)
-    draws = augment.draw(images, AugmentConfig(blur_p=0.5), generator())
+    draws = draw(images, AugmentConfig(blur_p=0.5), generator())
     whole = augment.apply(images, draws)
     monkeypatch.setattr(augment, "BLOCK", 9 * 9 * 4)
     torch.testing.assert_close(augment.apply(images, draws), whole, atol=1e-6, rtol=0)
@@ -149,7 +153,7 @@ def test_jitter_follows_the_order_drawn_for_each_image(pictures):
 
 def test_orders_are_equally_likely():
     images = torch.zeros(12_000, 3, 2, 2, dtype=torch.uint8)
-    order = augment.draw(images, AugmentConfig(jitter_p=1.0), generator()).order
+    order = draw(images, AugmentConfig(jitter_p=1.0), generator()).order
     counts = torch.bincount((order * torch.tensor([64, 16, 4, 1])).sum(1), minlength=256)
     assert (counts > 0).sum() == 24
     assert (counts[counts > 0] - 500).abs().max() < 5 * math.sqrt(500)
@@ -201,7 +205,7 @@ def test_the_moments_of_views_match_torchvision(name):
 def test_the_stream_of_draws_is_that_of_stored_pairs():
     """Pair tables keep a seed, not pixels: these draws must stay what they were."""
     images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
-    draws = augment.draw(images, AugmentConfig(grayscale_p=1.0, blur_p=0.5), generator(7))
+    draws = draw(images, AugmentConfig(grayscale_p=1.0, blur_p=0.5), generator(7))
     assert draws.box.tolist() == [[8, 1, 24, 27], [1, 5, 21, 18], [1, 6, 29, 25], [3, 1, 24, 31]]
     assert draws.flipped.tolist() == [False, False, True, True]
     assert draws.jitter[3].tolist() == pytest.approx([1.3094434, 1.0427926, 0.8710058, 0.0637514], abs=1e-6)

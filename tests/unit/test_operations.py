@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from simclr_core.augment import apply, augment_views, draw
+from simclr_core import augment
+from simclr_core.augment import Draws, apply, augment_views
 from simclr_core.config import JITTER_PARTS, AugmentConfig
 from simclr_core.errors import ConfigError
 from simclr_core.operations import NOTHING, OPERATIONS, at_strength, only, without
@@ -29,6 +30,10 @@ def images() -> torch.Tensor:
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def draw(images: torch.Tensor, config: AugmentConfig, generator: torch.Generator) -> Draws:
+    return augment.draw(len(images), config, generator, height=images.shape[2], width=images.shape[3])
 
 
 def shares(images: torch.Tensor, config: AugmentConfig) -> dict[str, float]:
