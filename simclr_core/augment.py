@@ -104,7 +104,7 @@ def apply(images: UInt8[Tensor, "b 3 h w"], draws: Draws, *, size: int | None = 
             pixels = images.index_select(0, rows).float()
             x = _separable(pixels, vertical.weights(rows).div_(255), horizontal.weights(rows))
             if place_of_hue < 4:
-                _jitter(x.flatten(2), *(part[rows] for part in colours), place_of_hue)
+                _jitter(x.flatten(2), place_of_hue, *(part[rows] for part in colours))
             views.index_copy_(0, rows, x)
     for rows in _blocks(draws.grey, views):
         views.index_copy_(0, rows, _grey(views.index_select(0, rows)).expand(-1, 3, -1, -1))
@@ -239,7 +239,7 @@ def _colours(draws: Draws) -> tuple[Float[Tensor, "b 4 3 3"], Float[Tensor, "b 4
     return matrix, (1 - contrast[:, None]) * (draws.order == 1)[:, :, None, None], weight
 
 
-def _jitter(x: Float[Tensor, "b 3 p"], matrix: Tensor, to_mean: Tensor, to_span: Tensor, place_of_hue: int) -> None:
+def _jitter(x: Float[Tensor, "b 3 p"], place_of_hue: int, matrix: Tensor, to_mean: Tensor, to_span: Tensor) -> None:
     """Colour jitter in place, for images whose hue is turned at one place of their orders.
 
     Each part is a matrix on (r, g, b), something added, and a clamp.
