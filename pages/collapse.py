@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cures, diagnosis, lookalikes, state
+from pages.ui import cures, diagnosis, lookalikes, reports, state, timeline
 from pages.ui.text import t
 
 run = state.require_run()
@@ -18,8 +18,10 @@ diagnosis.verdict_card(found, {s: r for s, r in report.spaces.items() if s != sp
 rows = st.empty()
 rows.caption(diagnosis.sampled(run, found, None))
 diagnosis.checks(found)
+reports.download(run, report)
 cures.before_after(run, found)
 cures.show(run, report, found)
+timeline.show(run)
 
 st.header(t("collapse.numbers_title"))
 diagnosis.numbers(run, found)

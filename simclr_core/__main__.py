@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from simclr_core import commands
+from simclr_core import commands, report_commands
 from simclr_core.errors import SimclrError
 from simclr_core.exports import EXPORTS
 from simclr_core.maps import MAPS
@@ -20,6 +20,7 @@ from simclr_core.probes import PROBES
 from simclr_core.progress import Stopped
 from simclr_core.recipes import RECIPES
 from simclr_core.records import SPLITS, Space
+from simclr_core.registry import Label
 from simclr_core.sources import SOURCES
 from simclr_core.worksheet.handout import TAGS
 from simclr_core.worksheet.problems import IMAGES, PRINTED, TEMPERATURES
@@ -148,6 +149,20 @@ def _sheet(p: Parser) -> None:
     p.add_argument("--out", required=True, help="an .html file")
 
 
+def _report(p: Parser) -> None:
+    p.add_argument("run", metavar="RUN", help="the run directory")
+    p.add_argument(
+        "--out", required=True, help="a .html file (its numbers go into the .json beside it), or a .json alone"
+    )
+    p.add_argument("--lang", choices=Label._fields, default="en")
+    _add_job(p)
+
+
+def _timeline(p: Parser) -> None:
+    p.add_argument("run", metavar="RUN", help="a run directory with kept checkpoints (train.keep_every)")
+    _add_job(p)
+
+
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Callable[[Parser], None]]] = {
     "train": (commands.train, _train),
     "encode": (commands.encode, _encode),
@@ -160,6 +175,8 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Ca
     "zoo": (commands.zoo, _zoo),
     "bench": (commands.bench, _bench),
     "sheet": (commands.sheet, _sheet),
+    "report": (report_commands.report, _report),
+    "timeline": (report_commands.timeline, _timeline),
 }
 
 

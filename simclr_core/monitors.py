@@ -25,7 +25,7 @@ from simclr_core.forward import BATCH, image_tensor, unit_interval
 from simclr_core.knn import knn_accuracy
 from simclr_core.losses import unit_rows
 from simclr_core.model import SimClr
-from simclr_core.records import EmbeddingTable, ImageSet, PairTable
+from simclr_core.records import CollapseReport, EmbeddingTable, ImageSet, PairTable
 from simclr_core.spectrum import effective_rank
 from simclr_core.verdict import diagnose, measure
 
@@ -149,17 +149,24 @@ class Watch:
         on_grid = step % max(1, steps // LOOKS) == 0
         return on_grid and self.seconds + self._last <= SHARE_OF_TIME * seconds
 
+    def examine(self, model: SimClr) -> tuple[CollapseReport, float | None]:
+        """Encode, diagnose and classify the sample: the diagnosis, and the kNN accuracy of h, None without labels.
+
+        Raises:
+            DataError: what the network gives is not finite.
+        """
+        table, pairs = self._tables(model)
+        return diagnose(table, pairs=pairs, references=self._reference), self._accuracy(model, table)
+
     def look(self, model: SimClr) -> Look:
-        """Encode, classify and diagnose the sample now."""
+        """What the sample says now, within the share of the time."""
         began = time.perf_counter()
         try:
-            table, pairs = self._tables(model)
+            report, accuracy = self.examine(model)
         except DataError:  # not finite: the loop says so itself
             return Look(knn_accuracy=None, failing={})
-        report = diagnose(table, pairs=pairs, references=self._reference)
         failing: dict[str, tuple[str, ...]] = {
             space: tuple(f.id for f in found.findings if f.severity == "fail") for space, found in report.spaces.items()
         }
-        look = Look(knn_accuracy=self._accuracy(model, table), failing=failing)
         self._spent(began)
-        return look
+        return Look(knn_accuracy=accuracy, failing=failing)

@@ -213,6 +213,7 @@ def _space_json(report: SpaceReport) -> dict[str, Any]:
         "remedy": remedy,
         "findings": [_finding_json(f) for f in report.findings],
         "metrics": dict(report.metrics),
+        "beside": {name: dict(values) for name, values in report.references.items()},
     }
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pages.ui import cures, jobs
+from pages.ui import cures, jobs, reports
 from pages.ui.monitor import REQUEST
 from pages.ui.numbertable import short
 from simclr_core.config import RunConfig, with_overrides
@@ -108,3 +108,14 @@ def test_a_finished_cure_stands_beside_the_run_it_came_from(open_page, tmp_path)
     assert "learning rate too high" in texts(at)
     assert not [b for b in at.button if b.key == "cures.open"], "the run it came from is gone"
     assert "Before and after" not in texts(open_page("collapse", run="mended", root=tmp_path, space="z"))
+
+
+def test_the_report_can_be_kept_from_the_page(open_page, small_runs):
+    at = open_page("collapse", lang="zh")
+    assert not at.exception
+    assert [b.proto.label for b in at.get("download_button")] == ["报告（HTML）", "数值（JSON）"]
+    run = RunDir(small_runs / "small")
+    found = diagnose(load_embeddings(run.path / "embeddings/encoder.npz"))
+    assert "坍缩诊断报告" in reports.as_file(run, found, "html", "zh").decode()
+    assert "Collapse report" in reports.as_file(run, found, "html", "eo").decode()
+    assert json.loads(reports.as_file(run, found, "json", "en"))["verdict"] == found.verdict
