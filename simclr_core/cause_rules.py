@@ -56,6 +56,10 @@ NARROW = Ramp(16, 3)
 NORMED_ALONE = Ramp(24, 4)
 COPIES = Ramp(0.01, 0.2)
 SAME_CLASS = Ramp(0.2, 0.6)
+BY_CHANCE = Ramp(
+    2.5, 1.2
+)  # of the chance to find the twin; mere views of other pictures reach 1.2, a rate of nearly 0 six
+LOTTERY = 30  # candidates from which finding the twin by chance is rare enough to tell
 DEAD = Ramp(0.05, 0.5)
 SYMPTOM = 0.8  # a fact that is itself the consequence of some setting comes after that setting
 LATE_FALL = 0.05  # of the way from ceiling to floor, in the last fifth of the run: as the rule `undertrained` has it
@@ -336,6 +340,21 @@ def _usual_views(f: Facts, *names: str) -> dict[str, Any]:
     """These parts of the recipe at their defaults, for every view alike."""
     own = {"views": DEFAULTS["views"]} if any(f.config.views) else {}
     return mend(*(f"augment.{name}" for name in names)) | own
+
+
+def unrelated_views(f: Facts, found: SpaceReport) -> Sign | None:
+    right, others = f.late("contrastive_accuracy"), 2 * f.config.train.batch_size - 1
+    if right is None or not f.has_negatives or others < LOTTERY:
+        return None
+    text = say(
+        "Until the end a view found its twin no more often than by chance ({r:.2%}, chance {c:.2%}): the two views of a pair may "
+        "not be of one picture. No setting mends this: look at the views, and at how they are paired.",
+        "直到最后，视图找到孪生视图的频率也不高于随机（{r:.2%}，随机水平 {c:.2%}）：一对视图可能并非来自同一张图像。"
+        "这不是设置能解决的：请查看视图及其配对方式。",
+        r=right,
+        c=1 / others,
+    )
+    return Sign(SYMPTOM * BY_CHANCE.fit(max(right, 1e-9) * others), text, {})
 
 
 # -- the pictures --------------------------------------------------------------------------------------------------------
