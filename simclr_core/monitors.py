@@ -29,7 +29,7 @@ from simclr_core.records import CollapseReport, EmbeddingTable, ImageSet, PairTa
 from simclr_core.spectrum import effective_rank
 from simclr_core.verdict import diagnose, measure
 
-ROWS_AT_ONCE = 1024  # of the similarity matrix: a large batch is never held whole
+ENTRIES_AT_ONCE = 2**20  # of the similarity matrix: a large batch is never held whole
 RANKED = 2048  # views whose spectrum is taken
 HELD, BANK = 500, 2000  # pictures looked at, and pictures that vote on their class
 SHARE_OF_TIME = 0.04
@@ -68,7 +68,8 @@ def batch_numbers(views: Sequence[Tensor], temperature: float) -> dict[str, floa
     """
     u = unit_rows(torch.cat(tuple(views[:2])))
     m = len(u)
-    parts = [_row_numbers(u[a : a + ROWS_AT_ONCE] @ u.T, a, m, temperature) for a in range(0, m, ROWS_AT_ONCE)]
+    rows = max(1, ENTRIES_AT_ONCE // m)
+    parts = [_row_numbers(u[a : a + rows] @ u.T, a, m, temperature) for a in range(0, m, rows)]
     twin, total, right, effective = (torch.cat(column) for column in zip(*parts, strict=True))
     return {
         "contrastive_accuracy": right.float().mean().item(),

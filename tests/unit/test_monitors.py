@@ -37,9 +37,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("block", [5, 1024])
+@pytest.mark.parametrize("block", [90, 2**20])
 def test_batch_numbers_are_those_of_similarity(monkeypatch, block):
-    monkeypatch.setattr(monitors, "ROWS_AT_ONCE", block)
+    monkeypatch.setattr(monitors, "ENTRIES_AT_ONCE", block)
     z_a, z_b = torch.randn(9, 6), torch.randn(9, 6)
     found = batch_numbers((z_a, z_b), 0.3)
     u = torch.nn.functional.normalize(torch.cat([z_a, z_b]).double(), dim=1).numpy()
