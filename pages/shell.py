@@ -52,6 +52,11 @@ PAGES = {  # file and URL path → entry; the first is home
         Label("What the temperature does to the softmax and the loss.", "温度系数 τ 如何影响 softmax 与损失。"),
         section=LEARN,
     ),
+    "batch": Entry(
+        ":material/grid_view:", Label("Batch size", "批大小"),
+        Label("What more negatives change, measured on your encoder.", "更多负样本改变什么，在你的编码器上实测。"),
+        section=LEARN,
+    ),
     "lab": Entry(
         ":material/science:", Label("Collapse lab", "坍缩实验室"),
         Label("Train with and without negatives, step by step.", "有无负样本两种情形，逐步训练。"),

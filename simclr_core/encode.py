@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from simclr_core.augment import augment_pair, augment_views
 from simclr_core.checkpoints import Encoder
@@ -12,6 +15,7 @@ from simclr_core.config import AugmentConfig, to_dict
 from simclr_core.device import choose_device
 from simclr_core.errors import DataError, sentence
 from simclr_core.forward import BATCH, image_tensor, unit_interval
+from simclr_core.learner import still_statistics
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import EmbeddingTable, ImageSet, PairTable
 
@@ -105,3 +109,35 @@ def encode_views(
 def to_pixels(x: Tensor) -> np.ndarray:
     """Views in [0, 1] (b, 3, s, s) as uint8 pictures (b, s, s, 3)."""
     return (x * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def batch_norm_agreement(
+    encoder: Encoder, images: ImageSet, sizes: Sequence[int], *, augment: AugmentConfig, seed: int = 0
+) -> list[float]:
+    """How alike z is in training mode, where BatchNorm sees a batch, and in evaluation mode, where it sees the past.
+
+    Args:
+        encoder: left in evaluation mode, its statistics untouched.
+        images: as many as the largest size, or more.
+        sizes: images of a batch, two views each.
+
+    Returns:
+        For each size the mean cosine of every view's two z; 1 where nothing depends on the batch.
+    """
+    model = encoder.module.cpu().eval()
+    views = torch.cat(draw_views(images, augment, seed, encoder.image_size))
+    n = len(images)
+    found = []
+    with torch.inference_mode(), still_statistics(model):
+        still = [model(part)[1] for part in views.split(BATCH)]
+        expected = functional.normalize(torch.cat(still), dim=1)
+        model.train()
+        for size in sizes:
+            cosines = []
+            for start in range(0, n - size + 1, size):
+                rows = torch.cat([torch.arange(start, start + size) + offset for offset in (0, n)])
+                z = functional.normalize(model(views[rows])[1], dim=1)
+                cosines.append((z * expected[rows]).sum(1))
+            found.append(torch.cat(cosines).mean().item())
+    model.eval()
+    return found

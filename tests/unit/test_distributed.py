@@ -69,7 +69,7 @@ def launch(processes: int, *command: str) -> list[subprocess.CompletedProcess]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", ["nt_xent"])
+@pytest.mark.parametrize("objective", ["nt_xent", "moco", "bank"])
 def test_processes_together_equal_one(tmp_path, objective):
     found = {}
     for processes, chunk in ((1, None), (2, None), (4, 4)) if objective == "nt_xent" else ((1, None), (2, 8)):

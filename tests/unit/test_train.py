@@ -11,7 +11,7 @@ import torch
 
 from simclr_core.checkpoints import inspect, load_encoder
 from simclr_core.config import RunConfig, with_overrides
-from simclr_core.encode import encode, encode_pairs, encode_views
+from simclr_core.encode import batch_norm_agreement, encode, encode_pairs, encode_views
 from simclr_core.errors import CheckpointError, ConfigError, RunError
 from simclr_core.learner import stream
 from simclr_core.records import TrainStep
@@ -174,6 +174,19 @@ def test_pairs_are_drawn_again_from_their_seed(config, tiny_images, tmp_path):
     assert not np.allclose(first.z_a, first.z_b)
     pixels, h, z = encode_views(encoder, tiny_images.image[0], 5, augment=config.augment)
     assert (len(pixels), len(h), len(z)) == (5, 5, 5)
+
+
+def test_batch_norm_agrees_more_the_more_images_it_sees_and_group_norm_always(config, tiny_images, tmp_path):
+    found = {}
+    for norm in ("batch", "group"):
+        run = RunDir(tmp_path / norm)
+        list(Training(with_overrides(config, [f"model.norm={norm}", "train.epochs=8"]), tiny_images, run=run))
+        encoder = load_encoder(run.path)
+        before = {k: v.clone() for k, v in encoder.module.state_dict().items()}
+        found[norm] = batch_norm_agreement(encoder, tiny_images, [2, 40], augment=config.augment)
+        assert all(torch.equal(before[k], v) for k, v in encoder.module.state_dict().items())
+    assert found["group"] == pytest.approx([1, 1], abs=1e-5)
+    assert found["batch"][0] < found["batch"][1] < 1
 
 
 def test_encoder_files_that_cannot_be_used_are_refused_with_a_sentence(tmp_path):

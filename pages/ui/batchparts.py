@@ -1,0 +1,155 @@
+"""The parts of the Batch size page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import figures, state
+from pages.ui.text import escape_markdown, t
+from pages.ui.widgets import KEEP, figure_with_table
+from simclr_core.batchsize import REDRAWS, SIZES, BatchOf, Spread, redraw
+from simclr_core.similarity import interleaved_partner, nt_xent_rows, similarity_gradient
+
+TAU = "batch.tau"
+STOPS = ("0.05", "0.07", "0.1", "0.2", "0.5", "1")
+USUAL = "0.2"
+COMPARED = ("0.07", "0.1", "0.2", "0.5")
+NORM_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def choose_temperature() -> float:
+    state.follow_url(TAU, STOPS, USUAL)
+    return float(st.select_slider(t("batch.tau"), STOPS, key=TAU, persist_state=KEEP))
+
+
+# -- one image -----------------------------------------------------------------------------------------------------------
+def alone() -> None:
+    """The loss of one image, and of two, at any cosine of the positive."""
+    st.markdown(t("batch.one"))
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        tau = choose_temperature()
+        cosine = st.slider(t("batch.cosine"), -1.0, 1.0, 0.95, 0.01, key="batch.cosine", persist_state=KEEP)
+        second = st.toggle(t("batch.add"), key="batch.add", persist_state=KEEP)
+    s = np.eye(4 if second else 2)
+    for a in range(0, len(s), 2):
+        s[a, a + 1] = s[a + 1, a] = cosine
+    partner = interleaved_partner(len(s) // 2)
+    loss = float(nt_xent_rows(s, partner, tau)[0])
+    numerator = math.exp(cosine / tau)
+    shown = {
+        "numerator": f"{numerator:,.6g}",
+        "denominator": f"{numerator + (len(s) - 2):,.6g}",
+        "share": f"{math.exp(-loss):.6f}",
+        "loss_value": f"{loss:.6f}",
+        "gradient": f"{float(similarity_gradient(s, partner, tau)[0, 1]) + 0.0:.6f}",
+    }
+    with right:
+        grid = st.grid(5, min_column_width=130, gap="small")
+        for name, value in shown.items():
+            grid.metric(t(f"batch.{name}"), value)
+        st.caption(t("batch.two_reason" if second else "batch.one_reason"))
+
+
+# -- every size ----------------------------------------------------------------------------------------------------------
+@st.cache_data(max_entries=32, show_spinner=False)
+def _redrawn(stamp: tuple[Any, ...], run_name: str, temperature: float) -> list[BatchOf]:
+    run = state.available_runs()[run_name]
+    return redraw(state.pairs(run), temperature)
+
+
+def measured() -> None:
+    """Loss, counts and the gradient's share at every batch size, from the loaded run's pairs."""
+    run = state.current()
+    if run is None or not state.has_pairs(run) or "z" not in (pairs := state.pairs(run)).spaces:
+        st.info(t("batch.no_pairs"), icon=":material/info:")
+        return
+    name = t("shell.demo") if run.name == state.DEMO else escape_markdown(run.name)
+    st.markdown(t("batch.measured", pairs=len(pairs.index), name=name, redraws=REDRAWS))
+    stamp = (run.path.name, (run.path / "embeddings" / "pairs.npz").stat().st_mtime_ns)
+    found = {tau: _redrawn(stamp, run.name, float(tau)) for tau in {*COMPARED, st.session_state.get(TAU, USUAL)}}
+    own = found[st.session_state.get(TAU, USUAL)]
+    n = np.array([batch.n for batch in own])
+    grid = st.grid(2, min_column_width=380, gap="medium")
+    with grid.cell():
+        losses = {t("batch.series_loss"): [b.loss for b in own]}
+        lines = {"ceiling": [b.ceiling for b in own], "floor": [b.floor for b in own]}
+        named = {t(f"batch.series_{k}"): np.array(v) for k, v in lines.items()}
+        _figure(n, losses, named, "loss", log_y=False)
+    with grid.cell():
+        counts = {t("batch.series_effective"): [b.effective for b in own]}
+        if all(b.same_class is not None for b in own):
+            counts[t("batch.series_same")] = [b.same_class for b in own if b.same_class is not None]
+        _figure(n, counts, {t("batch.series_all"): 2.0 * n - 2}, "counts", log_y=True)
+    st.subheader(t("batch.tradeoff_title"))
+    shares = {f"τ = {tau}": [b.share for b in found[tau]] for tau in COMPARED}
+    _figure(n, shares, {}, "share", log_y=False)
+
+
+def _figure(
+    n: np.ndarray,
+    spreads: Mapping[str, Sequence[Spread]],
+    lines: Mapping[str, np.ndarray],
+    which: str,
+    *,
+    log_y: bool,
+) -> None:
+    """Means with their percentiles as bars, exact lines beside them, and the same numbers as a table."""
+    axis = {"counts": "count"}.get(which, which)
+    means = {name: np.array([s.mean for s in of]) for name, of in spreads.items()}
+    figure = figures.curves(n, means | dict(lines), x_title=t("batch.axis_n"), y_title=t(f"batch.axis_{axis}"))
+    for trace, of in zip(figure.data, spreads.values(), strict=False):
+        up, down = ([abs(getattr(s, side) - s.mean) for s in of] for side in ("high", "low"))
+        trace.error_y = {"type": "data", "array": up, "arrayminus": down, "thickness": 1.2, "width": 3}
+    figure.update_xaxes(type="log", tickvals=list(SIZES))
+    if log_y:
+        figure.update_yaxes(type="log")
+    else:
+        figure.update_yaxes(rangemode="tozero")
+    table: dict[str, np.ndarray] = {t("batch.n"): n}
+    for name, of in spreads.items():
+        table[name] = means[name]
+        table[t("batch.column_from", name=name)] = np.array([s.low for s in of])
+        table[t("batch.column_to", name=name)] = np.array([s.high for s in of])
+    figure_with_table(figure, table | dict(lines), f"batch.figure.{which}", caption=t(f"batch.read_{which}"))
+
+
+# -- BatchNorm -----------------------------------------------------------------------------------------------------------
+@st.cache_data(max_entries=8, show_spinner=False)
+def _agreement(stamp: tuple[Any, ...], run_name: str) -> list[float]:
+    from simclr_core.checkpoints import load_encoder
+    from simclr_core.encode import batch_norm_agreement
+
+    run = state.available_runs()[run_name]
+    images = state.images(run)
+    assert images is not None
+    encoder = load_encoder(run.path)
+    return batch_norm_agreement(encoder, images.sample(NORM_SIZES[-1]), NORM_SIZES, augment=encoder.config.augment)
+
+
+def norm() -> None:
+    """z in training against evaluation mode; measured when a person asks, because the encoder must be loaded."""
+    st.markdown(t("batch.norm"))
+    run = state.current()
+    latest = None if run is None else run.latest_checkpoint
+    if run is None or latest is None or state.spec_of(run) is None:
+        st.info(t("batch.norm_no"), icon=":material/info:")
+        return
+    stamp = (run.name, latest.name, latest.stat().st_mtime_ns)
+    asked = st.button(t("batch.norm_measure"), key="batch.norm", icon=":material/speed:")
+    if asked:
+        st.session_state["batch.norm_of"] = stamp
+    if st.session_state.get("batch.norm_of") != stamp:
+        return
+    with st.spinner(t("batch.norm_wait")):
+        cosines = np.array(_agreement(stamp, run.name))
+    n = np.array(NORM_SIZES[: len(cosines)])
+    shown = {t("batch.norm_axis"): cosines}
+    figure = figures.curves(n, shown, x_title=t("batch.axis_n"), y_title=t("batch.norm_axis"))
+    figure.update_xaxes(type="log", tickvals=list(NORM_SIZES))
+    figure_with_table(figure, {t("batch.n"): n} | shown, "batch.figure.norm", caption=t("batch.norm_read"))
