@@ -1,4 +1,4 @@
-"""Frames a second while the temperature page plays, with 6 and with 32 views.
+"""Frames a second while the temperature page plays and trains, with 6 and with 32 views; what a drag costs.
 
     python -m benchmarks.bench_temperature_fps
 
@@ -20,7 +20,12 @@ from tests.app.conftest import build_run
 from tests.browser.conftest import CHROMIUM, free_port, settle, start_server, stop_server
 
 OUT = Path(__file__).parent / "results" / "temperature_fps.json"
-CASES = {"6x6": "/temperature?run=small", "32x32": "/temperature?run=small&b=run&n=16"}
+CASES = {
+    "6x6": "/temperature?run=small",
+    "32x32": "/temperature?run=small&b=run&n=16",
+    "6x6 training": "/temperature?run=small&m=train&t=0.1",
+    "32x32 training": "/temperature?run=small&b=run&n=16&m=train",
+}
 
 # Runs in the page while it plays: timestamps of frames, and how long the callbacks that other code asked for took.
 PROBE = """
@@ -38,6 +43,25 @@ PROBE = """
 })
 """
 
+# Drags the cell of anchor 1 and candidate 4 through a hundred places; how long each move kept the page busy.
+DRAG = """
+() => {
+  const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean)
+  const cell = roots.map((root) => root.querySelectorAll(".matrix .cell")[2]).find(Boolean)
+  cell.setPointerCapture = () => {}
+  const send = (type, x) => cell.dispatchEvent(new PointerEvent(type, { clientX: x, pointerId: 1, pointerType: "mouse" }))
+  const times = []
+  send("pointerdown", 0)
+  for (let k = 0; k < 100; k++) {
+    const start = performance.now()
+    send("pointermove", 60 * Math.sin(k / 8) - 30)
+    times.push(performance.now() - start)
+  }
+  send("pointerup", 0)
+  return times
+}
+"""
+
 
 def gaps_of(times: list[float]) -> list[float]:
     return [b - a for a, b in pairwise(times)]
@@ -53,7 +77,9 @@ def measure(page: Any) -> dict[str, float]:
     page.locator(".nx .play").click()
     found = page.evaluate(PROBE)
     gaps = gaps_of(found["times"])
-    page.wait_for_timeout(1500)
+    if "m=train" in page.url:  # long enough for the next counts
+        page.locator(".nx .play").click()
+    page.locator(".nx .play[aria-pressed=false]").wait_for()
     return {
         "fps": round(1000 * len(gaps) / sum(gaps), 1),
         "idle_fps": round(1000 * len(still) / sum(still), 1),
@@ -90,6 +116,13 @@ def main() -> None:
                 page.wait_for_selector(".nx[data-ready]")
                 page.wait_for_timeout(1000)
                 result[name] = [measure(page) for _ in range(3)]
+                moves = page.evaluate(DRAG)
+                result[name].append(
+                    {
+                        "drag_ms_median": round(percentile(moves, 0.5), 2),
+                        "drag_ms_p95": round(percentile(moves, 0.95), 2),
+                    }
+                )
                 page.close()
         finally:
             browser.close()

@@ -16,24 +16,25 @@ function button(names, onclick, text, more = {}) {
 
 // -- which batch -----------------------------------------------------------------------------------------------------------
 export function batchControls(app) {
-  const { texts, act, state, batch } = app
+  const { texts, act, state } = app
   const labels = Object.fromEntries(app.data.presets.map((preset) => [preset.id, preset.label]))
   const ids = [...Object.keys(labels), ...(state.own ? [OWN] : [])]
   const choice = radios(texts.batch, ids, (id) => labels[id] ?? texts.own, act.preset)
   const preset = app.data.presets.find((one) => one.id === state.preset)
   const note = el("p", { class: "note" }, preset ? preset.note : texts.own_note, preset?.adjustable ? sizeControl(app, preset) : null)
   choice.show(state.preset)
-  return { node: el("div", {}, el("div", { class: "presets" }, choice.node, ownBox(app)), note), items: choice.items, batch }
+  return { node: el("div", {}, el("div", { class: "presets" }, choice.node, ownBox(app)), note), items: choice.items }
 }
 
 // How many images stand in the batch: fewer views, fewer negatives, a lower ceiling.
 function sizeControl({ texts, act, data, batch }, preset) {
+  const count = el("output", {}, String(batch.m / 2))
   const range = el("input", {
     type: "range", min: data.fewest, max: preset.partner.length / 2, step: 1, class: "small-range count", "aria-label": texts.images,
-    oninput: () => act.size(Number(range.value)), onchange: () => act.commit(),
+    oninput: () => act.size(Number((count.textContent = range.value))), onchange: () => act.commit(),
   })
   range.value = batch.m / 2
-  return el("label", { class: "line-of" }, el("span", {}, texts.images), range, el("output", {}, String(batch.m / 2)))
+  return el("label", { class: "line-of" }, el("span", {}, texts.images), range, count)
 }
 
 function ownBox({ texts, act }) {
@@ -75,7 +76,7 @@ export function transport(app) {
     if (last === undefined) return
     ;[seek.min, seek.max] = [start, last]
     seek.value = at
-    setText(where, fill(texts.of, { a: at, b: last }))
+    setText(where, `${at} / ${last}`)
   }
   return { node, update }
 }
@@ -140,7 +141,7 @@ function sliderKey(event, tau, goTo, toggle) {
 // -- predict, then reveal ------------------------------------------------------------------------------------------------------
 export function quizBox(app) {
   const { texts, act, data: { questions, presets } } = app
-  const body = el("div", { class: "quiz" })
+  const body = el("section", { class: "quiz", "aria-label": texts.questions })
   const show = (nth) => {
     const asked = questions[nth]
     const said = el("p", { role: "status" })

@@ -104,7 +104,7 @@ export function curvesPanel(app) {
   })
   const update = (frame) => {
     const { second } = frame
-    paint(frame.s, frame.row, Boolean(second), node.clientWidth)
+    paint(frame.s, frame.row, Boolean(second), app.width)
     const places = (name) => [frame, second].filter(Boolean).map((one) => [fraction(one.tau), one[name]])
     const both = (name) => places(name).map(([, v]) => fmt(v)).join("  |  ")
     loss.move([...places("none"), ...places("total")])
@@ -139,7 +139,7 @@ export function trainPanel(app) {
   const update = (frame) => {
     const { trail, at } = frame.training
     const state = trail.at(at)
-    paint(trail, Math.max(trail.reached(), at), node.clientWidth)
+    paint(trail, Math.max(trail.reached(), at), app.width)
     loss.move([[Math.sqrt(at / STEPS)], [Math.sqrt(at / STEPS), state.loss]])
     setText(loss.value, `L = ${fmt(state.loss)}`)
     setText(meters, fill(texts.meters, {

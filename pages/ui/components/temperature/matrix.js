@@ -69,16 +69,16 @@ function matrixCell(app, i, k, side) {
   const y = TOP + i * side
   const size = side - (m > NUMBERED ? 0.4 : 2)
   const rect = svg("rect", { x: x + 0.5, y: y + 0.5, width: size, height: size, rx: m > NUMBERED ? 0 : 3 })
-  const text = (name, down) => svg("text", { x: x + side / 2, y: y + side / 2 + down, class: name })
+  const text = (name, down) => svg("text", { x: x + side / 2, y: y + (0.5 + down) * side, class: name, "font-size": (name === "cell-s" ? 0.27 : 0.2) * side })
   if (kind === "self") {
     rect.setAttribute("class", "self")
-    return { group: svg("g", { role: "gridcell", "aria-label": "–" }, rect), kind, i, k }
+    return { group: svg("g", { role: "gridcell", "aria-label": app.texts.self }, rect), kind, i, k }
   }
   const group = svg("g", { role: "gridcell", tabindex: i === 0 && k === 1 ? "0" : "-1", class: `cell ${kind}` }, rect)
   const both = m <= PRINTED
-  const cell = { group, rect, kind, i, k, s: m <= NUMBERED ? text(both ? "cell-s" : "cell-s small", both ? 0 : 4) : null, p: both ? text("cell-p", 15) : null }
+  const cell = { group, rect, kind, i, k, s: m <= NUMBERED ? text("cell-s", both ? 0 : 0.1) : null, p: both ? text("cell-p", 0.3) : null }
   if (kind === "positive") cell.outline = svg("rect", outlineOf(x, y, size, m > NUMBERED ? 1 : 2.5))
-  if (kind === "positive" && both) cell.plus = svg("text", { x: x + 10, y: y + 14, class: "plus" }, "+")
+  if (kind === "positive" && both) cell.plus = svg("text", { x: x + 0.17 * side, y: y + 0.25 * side, class: "plus", "font-size": 0.25 * side }, "+")
   group.append(...[cell.s, cell.p, cell.outline, cell.plus].filter(Boolean))
   linked(group, app.act, () => ({ i, k }))
   draggable(group, app, i, k)

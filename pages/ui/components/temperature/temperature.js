@@ -39,9 +39,12 @@ export function mount(host, data, state, texts, report = () => {}) {
 
 class Explorer {
   constructor(host, state) {
-    this.root = el("div", { class: "nx" })
+    this.slots = { batches: el("div"), quiz: el("div"), body: el("div") } // filled anew each by itself, so that a hand keeps its hold
+    this.root = el("div", { class: "nx" }, ...Object.values(this.slots))
     host.append(this.root)
     this.state = { ...state, log: false, hover: null, pinned: null, playing: false }
+    this.reduced = matchMedia("(prefers-reduced-motion: reduce)")
+    this.width = this.root.clientWidth // kept, since asking for it in a frame would lay the page out twice
     this.acts()
     this.seen = true
     this.observer = new IntersectionObserver(([entry]) => (this.seen = entry.isIntersecting, this.next()))
@@ -70,8 +73,9 @@ class Explorer {
     this.root.lang = data.lang
     const ids = [...data.presets.map((preset) => preset.id), ...(this.state.own ? [OWN] : [])]
     if (!ids.includes(this.state.preset)) Object.assign(this.state, { preset: ids[0], cells: "", fix: false, at: MODES[this.state.mode].start })
-    this.quiz = quizBox(this).node
+    this.slots.quiz.replaceChildren(quizBox(this).node)
     this.openMatrix()
+    this.offer()
     this.build()
   }
 
@@ -84,6 +88,11 @@ class Explorer {
     this.state.row = clamp(this.state.row, 0, m - 1)
   }
 
+  offer() {
+    this.batches = batchControls(this)
+    this.slots.batches.replaceChildren(this.batches.node)
+  }
+
   build() {
     const { texts } = this
     this.state.hover = this.state.pinned = null
@@ -91,13 +100,12 @@ class Explorer {
     const [curves, training, dial, play, tables, facts] = [curvesPanel, trainPanel, dials, transport, tablesBox, factsPanel].map((make) => make(this))
     this.panels = [matrix, cell, bars, formula, curves, dial, play, tables, facts]
     this.modes = { beats, train: training }
-    this.batches = batchControls(this)
     this.live = el("div", { class: "hidden", "aria-live": "polite" })
     this.only = { beats: this.section("beats-box", texts.beats_title, beats.node), train: this.section("train-box", texts.training_title, training.node) }
     this.refused = el("p", { class: "problem" }, texts.no_training)
     this.anchorLabel = el("span", { class: "anchor-name" })
-    this.root.replaceChildren(
-      this.batches.node, el("div", { class: "controls" }, play.node, dial.node), this.quiz, this.refused, this.only.beats, this.only.train,
+    this.slots.body.replaceChildren(
+      el("div", { class: "controls" }, play.node, dial.node), this.refused, this.only.beats, this.only.train,
       el("div", { class: "panels" },
         this.section("matrix-box", texts.matrix_title, matrix.node, this.legend(), cell.node),
         this.section("bars-box", el("span", {}, texts.bars_title, " ", this.anchorLabel), bars.node, facts.node),
@@ -179,7 +187,7 @@ class Explorer {
       mend: () => (alter({ fix: !this.state.fix }), this.commit()),
       undo: () => (alter({ cells: "", fix: false }), this.commit()),
       preset: (preset) => this.choosePreset(preset),
-      size: (n) => (this.open({ n, fix: false }), this.root.querySelector(".count").focus()),
+      size: (n) => this.open({ n, fix: false }),
       own: (s) => this.choosePreset(OWN, { own: writeOwn(s) }),
       mode: (mode) => (this.halt(), this.set({ mode, at: MODES[mode].start }), this.commit()),
       compare: () => (this.set({ tau2: this.state.tau2 !== null ? null : this.state.tau > 0.2 ? 0.1 : 0.5 }), this.commit()),
@@ -193,6 +201,7 @@ class Explorer {
 
   choosePreset(preset, more = {}, focus = true) {
     this.open({ preset, cells: "", fix: false, ...more })
+    this.offer()
     if (focus) this.batches.items.find((item) => item.dataset.name === preset).focus()
     this.commit()
   }
@@ -221,7 +230,7 @@ class Explorer {
 
   // -- playing ----------------------------------------------------------------------------------------------------------
   still() {
-    return matchMedia("(prefers-reduced-motion: reduce)").matches
+    return this.reduced.matches
   }
 
   // Where motion is unwelcome, play is one step.
