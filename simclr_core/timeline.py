@@ -1,7 +1,7 @@
 """The diagnosis of every kept checkpoint of a run on one held-out sample: when a collapse began, or a cure took hold.
 
 The sample, its views and the pictures that vote are those of `monitors.Watch`, so that the points compare with one another
-and with what was seen live.
+and with what was seen live. The loss is not looked at, so `undertrained` is not judged.
 """
 
 from __future__ import annotations
