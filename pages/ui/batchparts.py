@@ -19,6 +19,7 @@ TAU = "batch.tau"
 STOPS = ("0.05", "0.07", "0.1", "0.2", "0.5", "1")
 USUAL = "0.2"
 COMPARED = ("0.07", "0.1", "0.2", "0.5")
+FEW = 5  # redraws where four temperatures are compared
 NORM_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -58,9 +59,9 @@ def alone() -> None:
 
 # -- every size ----------------------------------------------------------------------------------------------------------
 @st.cache_data(max_entries=32, show_spinner=False)
-def _redrawn(stamp: tuple[Any, ...], run_name: str, temperature: float) -> list[BatchOf]:
+def _redrawn(stamp: tuple[Any, ...], run_name: str, temperature: float, redraws: int) -> list[BatchOf]:
     run = state.available_runs()[run_name]
-    return redraw(state.pairs(run), temperature)
+    return redraw(state.pairs(run), temperature, redraws=redraws)
 
 
 def measured() -> None:
@@ -72,8 +73,9 @@ def measured() -> None:
     name = t("shell.demo") if run.name == state.DEMO else escape_markdown(run.name)
     st.markdown(t("batch.measured", pairs=len(pairs.index), name=name, redraws=REDRAWS))
     stamp = (run.path.name, (run.path / "embeddings" / "pairs.npz").stat().st_mtime_ns)
-    found = {tau: _redrawn(stamp, run.name, float(tau)) for tau in {*COMPARED, st.session_state.get(TAU, USUAL)}}
-    own = found[st.session_state.get(TAU, USUAL)]
+    with st.spinner(t("batch.drawing")):
+        own = _redrawn(stamp, run.name, float(st.session_state.get(TAU, USUAL)), REDRAWS)
+        found = {tau: _redrawn(stamp, run.name, float(tau), FEW) for tau in COMPARED}
     n = np.array([batch.n for batch in own])
     grid = st.grid(2, min_column_width=380, gap="medium")
     with grid.cell():
