@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from simclr_core import commands, report_commands
+from simclr_core import commands, report_commands, training_command
 from simclr_core.errors import SimclrError
 from simclr_core.exports import EXPORTS
 from simclr_core.maps import MAPS
@@ -22,6 +22,7 @@ from simclr_core.recipes import RECIPES
 from simclr_core.records import SPLITS, Space
 from simclr_core.registry import Label
 from simclr_core.sources import SOURCES
+from simclr_core.work import say
 from simclr_core.worksheet.handout import TAGS
 from simclr_core.worksheet.problems import IMAGES, PRINTED, TEMPERATURES
 from simclr_core.zoo import ZOO
@@ -164,7 +165,7 @@ def _timeline(p: Parser) -> None:
 
 
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Callable[[Parser], None]]] = {
-    "train": (commands.train, _train),
+    "train": (training_command.train, _train),
     "encode": (commands.encode, _encode),
     "pairs": (commands.pairs, _pairs),
     "diagnose": (commands.diagnose, _diagnose),
@@ -199,10 +200,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = args.do(args)
     except Stopped:
-        commands.say("stopped")
+        say("stopped")
         return 0
     except SimclrError as error:
-        commands.say(str(error))
+        say(str(error))
         return 2
     if result is None:  # a process that only helped another
         return 0

@@ -4,208 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-import traceback
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from simclr_core.config import RunConfig, from_dict, parse_value, with_overrides
-from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
-from simclr_core.progress import Progress, Stopped
-from simclr_core.recipes import recipe
+from simclr_core.config import parse_value
+from simclr_core.errors import ConfigError, RunError, sentence
+from simclr_core.progress import Progress
 from simclr_core.registry import Params, make_params, pick
-from simclr_core.store import JobDir, RunDir, read_json
-
-STATUS_SECONDS = 0.25  # how often a job tells its progress at most
-
-
-def say(line: str) -> None:
-    """A line for the person watching; stdout is for the one JSON object."""
-    print(line, file=sys.stderr, flush=True)
+from simclr_core.store import RunDir, read_json
+from simclr_core.work import finishing, job_of, say, told
 
 
-def _reporter(job: JobDir | None) -> Progress:
-    """Progress on stderr and, for a job, in its status; a job asked to stop says so."""
-    last: dict[str, Any] = {"time": 0.0, "message": ""}
-
-    def report(share: float, message: str) -> bool:
-        now = time.monotonic()
-        if message != last["message"]:
-            say(message)
-        if job is not None and (now - last["time"] > STATUS_SECONDS or message != last["message"]):
-            job.write_status(state="running", progress=share, message=message)
-            last["time"] = now
-        last["message"] = message
-        return job is not None and job.control == "stop"
-
-    return report
-
-
-@contextmanager
-def job_of(args: Namespace) -> Iterator[Progress]:
-    """Do a verb's work as a job where `--job DIR` asks for one: lock, status, log; otherwise only report."""
-    if not args.job:
-        yield _reporter(None)
-        return
-    job = JobDir(args.job)
-    with job.locked():
-        job.ask("run")
-        job.write_status(state="running", progress=0.0, message="", began=time.time())
-        with told(job):
-            yield _reporter(job)
-        job.write_status(state="done", progress=1.0)
-
-
-@contextmanager
-def told(job: JobDir) -> Iterator[None]:
-    """Write how work ended badly into its job directory, then let the error go on."""
-    try:
-        yield
-    except Stopped:
-        job.write_status(state="stopped", message="stopped")
-        raise
-    except SimclrError as error:
-        job.write_status(state="failed", message=str(error))
-        raise
-    except BaseException:
-        job.log(traceback.format_exc())
-        job.write_status(state="failed", message="a bug; the traceback is in log.txt")
-        raise
-
-
-# -- train ---------------------------------------------------------------------------------------------------------------
-def _run_config(args: Namespace, run: RunDir) -> RunConfig:
-    config = recipe(args.recipe) if args.recipe else RunConfig()
-    if args.resume and run.exists:
-        config = run.config
-    if args.config:
-        data = read_json(Path(args.config))
-        if not data:
-            raise ConfigError(sentence("--config", "a file holding a JSON object", args.config, "check the path"))
-        config = from_dict(RunConfig, data.get("config", data))
-    overrides = list(args.set)
-    if args.images:
-        overrides.append(f"images={json.dumps(args.images)}")
-    if args.threads:
-        overrides.append(f"train.threads={args.threads}")
-    return with_overrides(config, overrides)
-
-
-@contextmanager
-def _stopping_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Turn SIGTERM and SIGINT into a stop with a checkpoint; the list holds the signals heard."""
-    heard: list[int] = []
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-        stop()
-
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield heard
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
-def train(args: Namespace) -> dict[str, Any] | None:
-    """Train an encoder into a run directory, then evaluate it; None in the processes that only help."""
-    from simclr_core.distributed import joined
-
-    run = RunDir(args.out)
-    if args.resume and not run.exists:
-        raise RunError(sentence("out", "a run directory to resume", args.out, "leave out --resume to begin one"))
-    config = _run_config(args, run)
-    with joined(config.train.device) as ranks:
-        if not ranks.first:
-            _help_train(args, config, run, ranks)
-            return None
-        with run.locked(), told(run):
-            return _lead_train(args, config, run, ranks)
-
-
-def _help_train(args: Namespace, config: RunConfig, run: RunDir, ranks: Any) -> None:
-    """A process beside the first: it trains along and writes nothing."""
-    from simclr_core.pipeline import load_for
-    from simclr_core.train import Training
-
-    training = Training(config, load_for(config, "train"), run=run, resume=args.resume, ranks=ranks)
-    with _stopping_on_signals(training.stop):
-        for _ in training:
-            pass
-
-
-def _lead_train(args: Namespace, config: RunConfig, run: RunDir, ranks: Any) -> dict[str, Any]:
-    from simclr_core.device import keep_memory
-    from simclr_core.pipeline import finish_run, load_for
-    from simclr_core.train import Training, require_images
-
-    keep_memory()
-    run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
-    images = load_for(config, "train", download=args.download)
-    require_images(images)
-    for notice in images.notices:
-        say(notice)
-    held = load_for(config, "test", download=args.download)
-    training = Training(config, images, run=run, resume=args.resume, held=held, ranks=ranks)
-    say(
-        f"{len(images)} pictures, {training.steps} steps, {training.learner.device}, {training.governor.threads} threads"
-    )
-    with _stopping_on_signals(training.stop) as heard:
-        _follow(training)
-    if heard:
-        run.write_status(state="stopped", message="terminated; resume goes on from the checkpoint")
-        return _train_result(run, training, {})
-    state = "done" if training.step == training.steps else "stopped"
-    result = finish_run(run, images, _finishing(run))
-    run.write_status(state=state, message="", progress=training.step / training.steps, result=result)
-    return _train_result(run, training, result)
-
-
-def _follow(training: Any) -> None:
-    for report in training:
-        if report.step == report.steps or report.step % max(1, report.steps // 20) < max(1, report.steps // 400):
-            say(
-                f"step {report.step}/{report.steps}  loss {report.loss:.4f}  contrastive accuracy "
-                f"{report.contrastive_accuracy:.3f}  {report.images_per_second:.0f} images/s"
-            )
-
-
-def _finishing(run: RunDir) -> Progress:
-    def report(share: float, message: str) -> bool:
-        say(message)
-        run.write_status(state="running", message=message)
-        return False
-
-    return report
-
-
-def _train_result(run: RunDir, training: Any, result: dict[str, Any]) -> dict[str, Any]:
-    row = training.rows[-1] if training.rows else {}
-    return {
-        "run": str(run.path),
-        "steps": training.step,
-        "seconds": training.seconds,
-        "images_per_second": training.step * training.config.train.batch_size / max(training.seconds, 1e-9),
-        "loss": row.get("loss"),
-        "loss_ceiling": training.loss_at("ceiling"),
-        "loss_floor": training.loss_at("floor"),
-        "knn_accuracy": None,
-        "threads": training.governor.threads,
-        "device": str(training.learner.device),
-        "processes": training.ranks.size,
-    } | result
-
-
-# -- the other verbs -----------------------------------------------------------------------------------------------------
 def _images(args: Namespace, size: int | None, split: str) -> Any:
     from simclr_core.sources import load_images
 
@@ -393,7 +207,7 @@ def prepare(args: Namespace) -> dict[str, Any]:
         imported = {"encoder": str(args.encoder), "images": args.images, "split": args.split}
         run.write_config(replace(encoder.config, images=args.images), imported=imported)
         untrained = load_encoder(f"untrained:{run.path}")
-        _, report = write_embeddings(run, encoder, untrained, images, _finishing(run))
+        _, report = write_embeddings(run, encoder, untrained, images, finishing(run))
         run.write_status(
             state="done", progress=1.0, message="", result={"verdict": report.verdict, "n_test": len(images)}
         )

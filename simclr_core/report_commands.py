@@ -7,11 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from simclr_core.commands import job_of
 from simclr_core.errors import ConfigError, RunError, sentence
 from simclr_core.report_html import render
 from simclr_core.run_report import report_on
 from simclr_core.store import RunDir, write_atomic
+from simclr_core.work import job_of
 
 
 def _run(path: str) -> RunDir:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from simclr_core.commands import say
 from simclr_core.config import RunConfig, with_overrides
 from simclr_core.maps import make_map
 from simclr_core.pipeline import finish_run, load_for
@@ -19,6 +18,7 @@ from simclr_core.records import Space
 from simclr_core.store import RunDir
 from simclr_core.tables import load_embeddings, load_pairs, save_embeddings, save_map, save_pairs
 from simclr_core.train import Training
+from simclr_core.work import say
 
 RUN = Path(__file__).parent / "run"
 # One thread, so that every machine of one kind builds the same bits however many cores it has.

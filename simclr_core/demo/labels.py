@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simclr_core.commands import say
 from simclr_core.probes import LinearParams, ProbeResult, fine_tune, label_efficiency
 from simclr_core.registry import Label
+from simclr_core.work import say
 
 HERE = Path(__file__).parent
 RESULT, RUN = HERE / "labels.json", HERE / "run"
