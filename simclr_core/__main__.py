@@ -87,6 +87,7 @@ def _diagnose(p: Parser) -> None:
     p.add_argument("--pairs", metavar="PAIRS.npz")
     p.add_argument("--run", help="run directory: adds its references and its training history")
     p.add_argument("--space", choices=SPACES, default="h")
+    p.add_argument("--no-intervals", dest="intervals", action="store_false", help="skip how sure each number is")
     _add_job(p)
 
 

@@ -54,11 +54,13 @@ class Cloud:
     """Rows of one space, their labels and their pairs.
 
     Unit rows serve std, cosines, uniformity, W2 and neighbours; rows as given serve everything about the spectrum.
+    `reach` is how many neighbours of each row are searched; more than 20 are needed to know those within a part.
     """
 
     x: Float[np.ndarray, "n d"]
     label: Int[np.ndarray, " n"] | None = None
     views: tuple[np.ndarray, np.ndarray] | None = None
+    reach: int = PURITY_K
     progress: Progress = silent
 
     def __post_init__(self) -> None:
@@ -144,18 +146,22 @@ class Cloud:
         return min(self.d, self.n - 1)
 
     @cached_property
-    def _graph(self) -> tuple[NeighbourGraph, float]:
-        return nearest_with_energy(self.unit, min(PURITY_K, self.n - 1), HEAT, progress=self.progress)
+    def all_pairs(self) -> tuple[NeighbourGraph, Float[np.ndarray, " n"]]:
+        """The `reach` nearest of each row, or all others of fewer rows, and each row's mean of exp(−2|u−v|²)."""
+        return nearest_with_energy(self.unit, min(self.reach, self.n - 1), HEAT, progress=self.progress)
 
-    @property
+    @cached_property
     def neighbours(self) -> NeighbourGraph:
         """Exact cosine neighbours, k = 20 or all others of fewer rows."""
-        return self._graph[0]
+        graph = self.all_pairs[0]
+        return NeighbourGraph(
+            index=graph.index[:, :PURITY_K], distance=graph.distance[:, :PURITY_K], metric=graph.metric
+        )
 
     @property
     def energy(self) -> float:
         """Mean of exp(−2|u−v|²) over all pairs of unit rows."""
-        return self._graph[1]
+        return float(self.all_pairs[1].mean())
 
     @cached_property
     def occurrence(self) -> Int[np.ndarray, " n"]:

@@ -86,6 +86,7 @@ def diagnose(args: Namespace) -> dict[str, Any]:
             run=run,
             references=_stored_references(run),
             space=args.space if args.space in table.spaces else table.spaces[0],
+            intervals=args.intervals,
             progress=progress,
         )
     return report_to_json(report) | causes_to_json(report, read_facts(run, table) if run else None)

@@ -7,11 +7,13 @@ NESum, alpha. No number here is good or bad alone; `verdict` weighs them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 
 from simclr_core.cloud import HEAT, HUB_K, PURITY_K, Cloud, Undefined
+from simclr_core.neighbours import unit_rows
 from simclr_core.pairs import PairDistances
 from simclr_core.registry import Choice, Label
 from simclr_core.spectrum import (
@@ -29,6 +31,7 @@ NEAR = 0.99  # cosine from which a nearest neighbour is a near duplicate (vecsco
 SAME = 0.999  # cosine from which it is a duplicate: healthy h after a ReLU has up to 15 % at .99 and none here
 DENSE = 0.03  # first distance over twentieth from which rows are close for being many, not for being copies
 TWO_NN_KEPT = 0.9
+SPHERE_ROWS = 5000  # points of the uniform sphere whose neighbours are searched: more would double a diagnosis
 
 
 def std_ratio(cloud: Cloud) -> float:
@@ -174,27 +177,58 @@ def sphere_uniformity(d: int, t: float = HEAT) -> float:
     return math.log(total) - 2 * t
 
 
-def sphere(d: int) -> dict[str, float | None]:
-    """The diagnostics of infinitely many points spread uniformly on the sphere, where a closed form exists."""
-    values: dict[str, float | None] = {"std_ratio": 1.0, "live_share": 1.0, "uniformity": sphere_uniformity(d)}
-    values |= dict.fromkeys(("rankme", "effective_rank", "participation_ratio", "nesum"), float(d))
-    values |= dict.fromkeys(("mean_cosine", "centred_mean_cosine", "w2_uniformity", "alpha"), 0.0)
-    return values | {"intrinsic_dim": d - 1.0, "near_duplicate_share": 0.0, "duplicate_share": 0.0}
-
-
+SHARES_OF_ROWS = frozenset(
+    {"antihub_share", "near_duplicate_share", "duplicate_share", "knn_purity", "pair_auc", "twin_r_at_1"}
+)
+OF_NEIGHBOURS = frozenset(
+    {
+        "uniformity",
+        "hubness_skew",
+        "antihub_share",
+        "near_duplicate_share",
+        "duplicate_share",
+        "intrinsic_dim",
+        "knn_purity",
+    }
+)
+OF_PAIRS = frozenset({"alignment", "pair_auc", "twin_r_at_1"})  # measured on images with two views, not on the rows
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys((*SHARES_OF_ROWS, "chance_purity", "live_share"), (0.0, 1.0)),
+    **dict.fromkeys(("mean_cosine", "centred_mean_cosine"), (-1.0, 1.0)),
+    **dict.fromkeys(("rankme", "effective_rank", "participation_ratio", "nesum"), (1.0, math.inf)),
+    **dict.fromkeys(("std_ratio", "intrinsic_dim"), (0.0, math.inf)),
+    "alignment": (0.0, 4.0),
+    "w2_uniformity": (0.0, math.sqrt(2)),
+    "uniformity": (-math.inf, 0.0),
+    "alpha_r2": (-math.inf, 1.0),
+}
+"""Values that a diagnostic can take, where there is a limit."""
 Measure = Callable[[Cloud], float]
 
 
-def measure_all(cloud: Cloud) -> tuple[dict[str, float | None], dict[str, Label]]:
-    """Every diagnostic of a cloud; None where it is undefined, and for each None the reason."""
+def measure_all(cloud: Cloud, names: Iterable[str] | None = None) -> tuple[dict[str, float | None], dict[str, Label]]:
+    """Diagnostics of a cloud, all by default; None where one is undefined, and for each None the reason."""
     values: dict[str, float | None] = {}
     reasons: dict[str, Label] = {}
-    for name, choice in DIAGNOSTICS.items():
+    for name in DIAGNOSTICS if names is None else names:
         try:
-            values[name] = choice.run(cloud)
+            values[name] = DIAGNOSTICS[name].run(cloud)
         except Undefined as undefined:
             values[name], reasons[name] = None, undefined.why
     return values, reasons
+
+
+@lru_cache(maxsize=64)
+def sphere(n: int, d: int) -> Mapping[str, float | None]:
+    """The diagnostics of n points drawn uniformly on the sphere in d dimensions, always the same points.
+
+    Neighbours are searched among the first `SPHERE_ROWS` of them; uniformity has a closed form at every n.
+    """
+    x = unit_rows(np.random.default_rng(0).standard_normal((n, d), np.float32))
+    values = measure_all(Cloud(x=x[:SPHERE_ROWS]))[0]
+    if n > SPHERE_ROWS:
+        values |= measure_all(Cloud(x=x), [name for name in DIAGNOSTICS if name not in OF_NEIGHBOURS])[0]
+    return {k: v for k, v in values.items() if v is not None} | {"uniformity": sphere_uniformity(d)}
 
 
 def _entry(run: Measure, en: str, zh: str, help_en: str, help_zh: str, source: str) -> Choice[Measure]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
 from simclr_core.cloud import Cloud, Undefined
 from simclr_core.records import Severity
-from simclr_core.registry import Label
+from simclr_core.registry import Label, Params
 
 Metrics = Mapping[str, float | None]
 
@@ -58,6 +58,13 @@ class Evidence:
         """Whether the rows hold hardly any negative numbers, as after a ReLU."""
         x = self.cloud.x
         return float(np.einsum("nd,nd->", np.minimum(x, 0), x)) <= 0.01 * float(np.einsum("nd,nd->", x, x))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits(Params):
+    """Base of every rule's thresholds. `SOURCE` says where they come from."""
+
+    SOURCE: ClassVar[str] = ""
 
 
 class Judgement(NamedTuple):

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from simclr_core.cloud import Knots
-from simclr_core.evidence import Evidence, Judgement, grade, say
+from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
-from simclr_core.registry import Label, Params, number
+from simclr_core.registry import Label, number
 
 
 # -- complete ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompleteLimits(Params):
+class CompleteLimits(Limits):
     """The std ratio decides; a high median cosine finds the cloud whose few outliers keep the spread up."""
 
     fail: float = number(0.05, 0, 1, Label("std ratio that fails", "判为不合格的离散度"))
@@ -61,7 +61,7 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
 
 # -- dimensional ---------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DimensionalLimits(Params):
+class DimensionalLimits(Limits):
     """A cliff in the spectrum, a variance carried by two or three directions, or half of the directions at zero."""
 
     used: float = number(0.9, 0, 1, Label("share of directions before a cliff", "断崖前的方向占比"))
@@ -189,7 +189,7 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
 
 # -- cone ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConeLimits(Params):
+class ConeLimits(Limits):
     """Rows without negative numbers always share a direction, so theirs may be larger."""
 
     fail: float = number(0.8, 0, 1, Label("mean cosine that fails", "判为不合格的平均余弦"))
@@ -226,7 +226,7 @@ def cone(e: Evidence, limits: ConeLimits) -> Judgement:
 
 # -- cluster -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterLimits(Params):
+class ClusterLimits(Limits):
     """A gap in the pair distances, below which most rows have company."""
 
     fail: float = number(2.5, 1, 1e6, Label("ratio of the gap's ends that fails", "判为不合格的间隙比"), log=True)
@@ -266,7 +266,7 @@ def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
 
 # -- duplicates ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicatesLimits(Params):
+class DuplicatesLimits(Limits):
     """Share of rows with a neighbour at cosine .999."""
 
     fail: float = number(0.10, 0, 1, Label("share that fails", "判为不合格的占比"))
@@ -286,7 +286,7 @@ def duplicates(e: Evidence, limits: DuplicatesLimits) -> Judgement:
 
 # -- hubs ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HubsLimits(Params):
+class HubsLimits(Limits):
     """Skewness alone is unsteady over seeds; images that nobody finds must go with it."""
 
     fail: float = number(4.0, 0, 100, Label("skewness that fails", "判为不合格的偏度"))

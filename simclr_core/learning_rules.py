@@ -11,9 +11,9 @@ import numpy as np
 
 from simclr_core.cloud import Undefined
 from simclr_core.diagnostics import sphere_uniformity
-from simclr_core.evidence import Evidence, Judgement, grade, say
+from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
-from simclr_core.registry import Label, Params, number
+from simclr_core.registry import Label, number
 
 
 def purity_gain(e: Evidence) -> tuple[float, bool]:
@@ -26,7 +26,7 @@ def purity_gain(e: Evidence) -> tuple[float, bool]:
 
 # -- shortcut ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShortcutLimits(Params):
+class ShortcutLimits(Limits):
     """The views are told apart all but perfectly, yet neighbours know no more of the classes than before training."""
 
     auc: float = number(0.99, 0.5, 1, Label("AUC of the pairs", "视图对的 AUC"))
@@ -75,7 +75,7 @@ def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
 
 # -- undertrained --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UndertrainedLimits(Params):
+class UndertrainedLimits(Limits):
     """Where the loss stands between its ceiling (all embeddings equal) and its floor."""
 
     fail: float = number(0.2, 0, 1, Label("share of the way that fails", "判为不合格的进度"))
@@ -109,7 +109,7 @@ def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
 
 # -- over-uniform --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverUniformLimits(Params):
+class OverUniformLimits(Limits):
     """Spread like the uniform sphere, while views of an image lie apart or classes are looser than before."""
 
     uniform: float = number(0.97, 0, 1, Label("share of the sphere's uniformity", "占球面均匀性的比例"))
@@ -145,7 +145,7 @@ def over_uniform(e: Evidence, limits: OverUniformLimits) -> Judgement:
 
 # -- false negatives -----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FalseNegativesLimits(Params):
+class FalseNegativesLimits(Limits):
     """Negatives of the anchor's own class: expected in every labelled set, harmful where they are most of them."""
 
     fail: float = number(0.5, 0, 1, Label("share of same-class negatives that fails", "判为不合格的同类负例占比"))

@@ -27,8 +27,10 @@ SPARE = 8  # extra candidates of the dense way: float64 dot products leave the l
 GRID = 1e-14  # distances that agree this well, relative to the largest norm, are one distance to the dense way
 LARGEST = 1e15  # squares of larger entries leave float32
 FLOAT32_SLACK = 4e-6  # error bound of a float32 dot product, relative to the two norms
-Visit = Callable[[np.ndarray, float], None]
-"""Called with a block of squared distances and how often each of its entries counts; must not change the block."""
+Visit = Callable[[np.ndarray, slice, slice | None], None]
+"""Called with a block of squared distances, its rows, and its columns where the block stands for its mirror image too.
+
+It must not change the block. A row's distance to itself is infinite."""
 
 
 def unit_rows(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n e"]:
@@ -109,7 +111,7 @@ def _dense(
         if which is not None:
             d2[np.arange(len(slab)), which[a : a + step]] = np.inf
         if visit is not None:
-            visit(d2, 1.0)
+            visit(d2, slice(a, a + len(slab)), None)
         grid = GRID * max(float(norm.max()), float(own.max())) or 1.0
         column = _smallest(np.maximum(np.round(d2 / grid), 0), min(k + SPARE, len(others) - (which is not None)))
         i = np.repeat(np.arange(len(slab)), column.shape[1])
@@ -163,7 +165,7 @@ class _Pruned:
         if a == b:
             np.fill_diagonal(d2, np.inf)
         if self.visit is not None:
-            self.visit(d2, 1.0 if a == b else 2.0)
+            self.visit(d2, rows, None if a == b else columns)
         self._keep(d2, d2 <= self.bound[rows, None], a, b)
         if a != b:
             self._keep(d2, d2 <= self.bound[columns], b, a, turned=True)
@@ -241,17 +243,35 @@ def nearest(
 
 def nearest_with_energy(
     rows: Float[np.ndarray, "n d"], k: int, t: float, *, progress: Progress = silent
-) -> tuple[NeighbourGraph, float]:
-    """Cosine neighbours of unit rows, and the mean of exp(−t·|u−v|²) over all pairs, from one pass over the pairs."""
-    total = 0.0
+) -> tuple[NeighbourGraph, Float[np.ndarray, " n"]]:
+    """Cosine neighbours of unit rows, and each row's mean of exp(−t·|u−v|²) over all others, from one pass."""
+    total = np.zeros(len(rows))
 
-    def add(d2: np.ndarray, times: float) -> None:
-        nonlocal total
-        total += times * float(np.exp(-t * d2).sum(dtype=np.float64))
+    def add(d2: np.ndarray, part: slice, mirrored: slice | None) -> None:
+        near = np.exp(-t * d2)
+        total[part] += near.sum(axis=1, dtype=np.float64)
+        if mirrored is not None:
+            total[mirrored] += near.sum(axis=0, dtype=np.float64)
 
     index, d2 = _search(rows, k, progress, add)
     graph = NeighbourGraph(index=index, distance=d2 / 2, metric="cosine")
-    return graph, total / (len(rows) * (len(rows) - 1))
+    return graph, total / (len(rows) - 1)
+
+
+def within(graph: NeighbourGraph, rows: Int[np.ndarray, " m"], k: int) -> NeighbourGraph:
+    """The graph of some rows among themselves, rows numbered anew.
+
+    Exact where a row has k of `rows` among the neighbours that the graph knows; where it has fewer, the farthest of
+    them stands again in the missing places.
+    """
+    place = np.full(len(graph.index), -1)
+    place[rows] = np.arange(len(rows))
+    index, distance = place[graph.index[rows]], graph.distance[rows]
+    inside = index >= 0
+    column = np.argsort(~inside, axis=1, kind="stable")[:, :k]
+    column = np.take_along_axis(column, np.minimum(np.arange(k), inside.sum(axis=1, keepdims=True) - 1), axis=1)
+    index, distance = (np.take_along_axis(a, column, axis=1) for a in (index, distance))
+    return NeighbourGraph(index=index, distance=distance, metric=graph.metric)
 
 
 def nearest_to(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,14 +24,16 @@ class PairDistances:
 
     Attributes:
         positive: cosine of the two views of each image, in [−1, 1].
-        negative: cosines of views of different images, each unordered pair once; all, or a seeded draw.
+        negative: cosines of views of different images, ascending, each unordered pair once; all, or a seeded draw.
+        between: the two images of each of these.
         n_negative: how many negative pairs there are; `exact` tells whether `negative` holds them all.
         auc: chance that a positive pair is more alike than a negative one, ties half; .5 = no better than a coin.
         d_prime: distance of the two means in pooled standard deviations; None where neither varies.
         overlap: shared area of the two histograms, 0 = apart, 1 = the same.
         anchor: the views that were ranked, as rows of [view a; view b].
+        first: each anchor's chance that the nearest candidate is its twin, ties drawn at random.
         twin_rank: each anchor's twin among all 2n − 1 candidates, 1 = nearest; ties share the middle rank.
-        r_at_1: chance that the nearest candidate is the twin, ties drawn at random.
+        r_at_1: mean of `first`.
         mrr: mean of 1/rank.
         lost_to: for each anchor the candidate nearest to it other than its twin, as a row of [view a; view b].
         lost: whether that candidate is nearer than the twin.
@@ -39,18 +42,44 @@ class PairDistances:
 
     positive: Float[np.ndarray, " n"]
     negative: Float[np.ndarray, " m"]
+    between: Int[np.ndarray, "m 2"]
     n_negative: int
     exact: bool
     auc: float
     d_prime: float | None
     overlap: float
     anchor: Int[np.ndarray, " a"]
+    first: Float[np.ndarray, " a"]
     twin_rank: Float[np.ndarray, " a"]
     r_at_1: float
     mrr: float
     lost_to: Int[np.ndarray, " a"]
     lost: np.ndarray
     worst: Int[np.ndarray, " n"]
+
+    def part(self, images: Int[np.ndarray, " m"]) -> PairDistances:
+        """The same of some of the images; their twins are still ranked among the views of all."""
+        chosen = np.zeros(len(self.positive), bool)
+        chosen[images] = True
+        positive = self.positive[images]
+        between = chosen[self.between].all(axis=1)
+        negative, anchor = self.negative[between], chosen[self.anchor % len(chosen)]
+        columns = ("anchor", "first", "twin_rank", "lost_to", "lost")
+        kept: dict[str, Any] = {name: getattr(self, name)[anchor] for name in columns}
+        return replace(
+            self,
+            positive=positive,
+            negative=negative,
+            between=self.between[between],
+            n_negative=2 * len(images) * (len(images) - 1),
+            auc=_auc(positive, negative),
+            d_prime=_d_prime(positive, negative),
+            overlap=overlap_coefficient(positive, negative),
+            r_at_1=float(kept["first"].mean()),
+            mrr=float((1 / kept["twin_rank"]).mean()),
+            worst=self.worst[chosen[self.worst]],
+            **kept,
+        )
 
 
 def _views(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
@@ -65,18 +94,24 @@ def _views(z_a: np.ndarray, z_b: np.ndarray) -> np.ndarray:
     return unit_rows(np.concatenate([z_a, z_b]))
 
 
-def _negatives(views: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Cosines of views of different images, and whether these are all of them."""
+def _negatives(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of views of different images, ascending, and the two images of each."""
     n = len(views) // 2
+    cosine, i, j = _drawn_negatives(views, n)
+    order = np.argsort(cosine)
+    return cosine[order], np.column_stack([i % n, j % n]).astype(np.int32)[order]
+
+
+def _drawn_negatives(views: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if len(views) <= EXACT_VIEWS:
         i, j = np.triu_indices(2 * n, 1)
         i, j = i[j - i != n], j[j - i != n]
-        return (views @ views.T)[i, j], True
+        return (views @ views.T)[i, j], i, j
     draw = np.random.default_rng(0)
     i = draw.integers(0, 2 * n, NEGATIVES)
     j = (i % n + draw.integers(1, n, NEGATIVES)) % n + n * draw.integers(0, 2, NEGATIVES)
     parts = [np.einsum("pd,pd->p", views[a], views[b]) for a, b in zip(_split(i), _split(j), strict=True)]
-    return np.concatenate(parts), False
+    return np.concatenate(parts), i, j
 
 
 def _split(x: np.ndarray, size: int = 8192) -> list[np.ndarray]:
@@ -84,9 +119,9 @@ def _split(x: np.ndarray, size: int = 8192) -> list[np.ndarray]:
 
 
 def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Mann–Whitney: share of (positive, negative) couples in the right order, ties half."""
-    ordered = np.sort(negative)
-    below, upto = (np.searchsorted(ordered, positive, side=side) for side in ("left", "right"))
+    """Mann–Whitney: share of (positive, ascending negative) couples in the right order, ties half."""
+    positive, negative = positive.round(12), negative.round(12)
+    below, upto = (np.searchsorted(negative, positive, side=side) for side in ("left", "right"))
     return float((below + upto).mean() / (2 * len(negative)))
 
 
@@ -134,22 +169,25 @@ def pair_distances(z_a: Float[np.ndarray, "n d"], z_b: Float[np.ndarray, "n d"])
     views = _views(z_a, z_b)
     n = len(z_a)
     positive = np.einsum("nd,nd->n", views[:n], views[n:])
-    negative, exact = _negatives(views)
+    negative, between = _negatives(views)
     anchor = np.arange(2 * n)
     if 2 * n > RANKED_ANCHORS:
         anchor = np.sort(np.random.default_rng(0).choice(2 * n, RANKED_ANCHORS, replace=False))
     rank, tied, other, lost = _ranks(views, anchor)
+    first = np.where(tied >= 0, 1 / (1 + np.maximum(tied, 0)), 0)
     return PairDistances(
         positive=positive,
         negative=negative,
+        between=between,
         n_negative=2 * n * (n - 1),
-        exact=exact,
-        auc=_auc(positive.round(12), negative.round(12)),
+        exact=len(negative) == 2 * n * (n - 1),
+        auc=_auc(positive, negative),
         d_prime=_d_prime(positive, negative),
         overlap=overlap_coefficient(positive, negative),
         anchor=anchor,
+        first=first,
         twin_rank=rank,
-        r_at_1=float(np.where(tied >= 0, 1 / (1 + np.maximum(tied, 0)), 0).mean()),
+        r_at_1=float(first.mean()),
         mrr=float((1 / rank).mean()),
         lost_to=other,
         lost=lost,

@@ -15,3 +15,12 @@ def silent(share: float, message: str) -> bool:
 
 class Stopped(Exception):
     """The work was asked to stop and has no partial result to give."""
+
+
+def stretch(progress: Progress, start: float, end: float) -> Progress:
+    """What a part of the work reports: its own share from 0 to 1 is the whole's from start to end."""
+
+    def told(share: float, message: str) -> bool:
+        return progress(start + (end - start) * share, message)
+
+    return told

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -204,11 +204,22 @@ class Map:
         return self.xy.shape[1]
 
 
+class Interval(NamedTuple):
+    """Where a number would lie in 95 of 100 samples of the same size."""
+
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One rule's answer about one space. `sentence` is English; `sentences` holds it in every language of the rule.
 
-    `value` is None when the rule could not be applied; the sentence then says why.
+    `value` is None when the rule could not be applied; the sentence then says why. `interval` is None where the value's
+    was not measured. `threshold_source` says where the limit comes from.
     """
 
     id: str
@@ -218,10 +229,17 @@ class Finding:
     threshold: float | None
     sentences: Mapping[str, str]
     source: str = ""
+    interval: Interval | None = None
+    threshold_source: str = ""
 
     @property
     def sentence(self) -> str:
         return self.sentences["en"]
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the interval holds the threshold: another sample might be judged otherwise."""
+        return self.interval is not None and self.threshold is not None and self.interval.holds(self.threshold)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -235,6 +253,7 @@ class SpaceReport:
     severity: Severity
     findings: tuple[Finding, ...]
     metrics: Mapping[str, float | None]
+    intervals: Mapping[str, Interval | None]
     references: Mapping[str, Mapping[str, float | None]]
     eigenvalue: Float[np.ndarray, " d"]
     k_occurrence: Int[np.ndarray, " n"]

@@ -6,6 +6,7 @@ The verdict is the first diagnosis that fails, in the order of the dict; a warni
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,27 @@ from jaxtyping import Float, Int
 
 from simclr_core import geometry_rules as geometry
 from simclr_core import learning_rules as learning
-from simclr_core.cloud import Cloud, Undefined
+from simclr_core.cloud import PURITY_K, Cloud, Undefined
 from simclr_core.diagnostics import DIAGNOSTICS, measure_all, sphere
 from simclr_core.errors import DataError, sentence
-from simclr_core.evidence import Evidence, Judgement, Metrics, Rule, RunFacts
-from simclr_core.progress import Progress, silent
-from simclr_core.records import CollapseReport, EmbeddingTable, Finding, PairTable, Severity, Space, SpaceReport
+from simclr_core.evidence import Evidence, Limits, Metrics, Rule, RunFacts, say
+from simclr_core.intervals import REACH, measure_intervals
+from simclr_core.progress import Progress, silent, stretch
+from simclr_core.records import (
+    CollapseReport,
+    EmbeddingTable,
+    Finding,
+    Interval,
+    PairTable,
+    Severity,
+    Space,
+    SpaceReport,
+)
 from simclr_core.registry import Choice, Label, Params
 from simclr_core.store import RunDir, read_metrics
 
 _ORDER: tuple[Severity, ...] = ("ok", "warn", "fail")
+_SEARCH = 0.6  # share of the time that the neighbours take, where intervals are measured too
 
 
 def measure(
@@ -63,31 +75,44 @@ def run_facts(run: RunDir) -> RunFacts:
     )
 
 
-def _finding(name: str, judgement: Judgement, references: Mapping[str, Metrics], source: str) -> Finding:
-    beside = {key: values.get(judgement.metric) for key, values in references.items() if judgement.metric in values}
-    return Finding(
-        id=name,
-        severity=judgement.severity,
-        value=judgement.value,
-        reference=beside,
-        threshold=judgement.threshold,
-        sentences=judgement.text._asdict(),
-        source=source,
-    )
-
-
 def _unjudged(name: str, label: Label, why: Label, source: str) -> Finding:
     text = {"en": f"{label.en}: not measured, because {why.en}.", "zh": f"{label.zh}：未测量，因为{why.zh}。"}
     return Finding(id=name, severity="ok", value=None, reference={}, threshold=None, sentences=text, source=source)
 
 
-def _judge(name: str, evidence: Evidence, limits: Params | None) -> Finding:
+def _judge(name: str, evidence: Evidence, limits: Params | None, known: Mapping[str, Interval | None]) -> Finding:
     choice = DIAGNOSES[name]
+    limits = limits or choice.params()
+    assert isinstance(limits, Limits)
     try:
-        judgement = choice.run(evidence, limits or choice.params())
+        judgement = choice.run(evidence, limits)
     except Undefined as undefined:
         return _unjudged(name, choice.label, undefined.why, choice.source)
-    return _finding(name, judgement, evidence.references, choice.source)
+    metric = judgement.metric
+    finding = Finding(
+        id=name,
+        severity=judgement.severity,
+        value=judgement.value,
+        reference={key: values[metric] for key, values in evidence.references.items() if metric in values},
+        threshold=judgement.threshold,
+        sentences=judgement.text._asdict(),
+        source=choice.source,
+        interval=known.get(metric) if judgement.value == evidence.metrics.get(metric) else None,
+        threshold_source=limits.SOURCE,
+    )
+    return replace(finding, sentences=_with_doubt(finding)) if finding.unsure else finding
+
+
+def _with_doubt(finding: Finding) -> dict[str, str]:
+    """A finding's sentences, and that another sample might be judged otherwise."""
+    assert finding.interval is not None
+    numbers = {"low": finding.interval.low, "high": finding.interval.high, "t": finding.threshold or 0.0}
+    doubt = say(
+        " These rows do not settle it: the limit of {t:.3g} lies inside the interval {low:.3g} to {high:.3g}.",
+        "这些行不足以定论：界限 {t:.3g} 落在区间 {low:.3g} 至 {high:.3g} 之内。",
+        **numbers,
+    )
+    return {language: text + doubt._asdict()[language] for language, text in finding.sentences.items()}
 
 
 def _zero_rows(cloud: Cloud) -> list[Finding]:
@@ -106,12 +131,12 @@ def _worst(findings: tuple[Finding, ...]) -> Severity:
     return max((f.severity for f in findings), key=_ORDER.index, default="ok")
 
 
-def _own_references(references: Mapping[str, Metrics], space: Space, d: int) -> dict[str, Metrics]:
+def _own_references(references: Mapping[str, Metrics], space: Space, cloud: Cloud) -> dict[str, Metrics]:
     """References of one space: `untrained_h` serves h as "untrained"; raw pixels and the sphere serve both."""
     own = {k: v for k, v in references.items() if k not in ("untrained_h", "untrained_z")}
     if f"untrained_{space}" in references:
         own["untrained"] = references[f"untrained_{space}"]
-    return {"sphere": sphere(d)} | own
+    return {"sphere": sphere(cloud.n, cloud.d)} | own
 
 
 def _diagnose_space(
@@ -121,20 +146,29 @@ def _diagnose_space(
     run: RunFacts | None,
     references: Mapping[str, Metrics],
     limits: Mapping[str, Params],
+    sure: bool,
     progress: Progress,
 ) -> SpaceReport:
     views = pairs.space(space) if pairs is not None and space in pairs.spaces else None
-    cloud = Cloud(x=table.space(space), label=table.label, views=views, progress=progress)
+    searching = stretch(progress, 0.0, _SEARCH) if sure else progress
+    cloud = Cloud(
+        x=table.space(space),
+        label=table.label,
+        views=views,
+        reach=REACH if sure else PURITY_K,
+        progress=searching,
+    )
     metrics, reasons = measure_all(cloud)
+    known = measure_intervals(cloud, metrics, progress=stretch(progress, _SEARCH, 1.0)) if sure else {}
     evidence = Evidence(
         cloud=cloud,
         metrics=metrics,
         reasons=reasons,
-        references=_own_references(references, space, cloud.d),
+        references=_own_references(references, space, cloud),
         run=run,
         pair_label=None if pairs is None else pairs.label,
     )
-    judged = tuple(_judge(name, evidence, limits.get(name)) for name in DIAGNOSES)
+    judged = tuple(_judge(name, evidence, limits.get(name), known) for name in DIAGNOSES)
     missing = (_unjudged(name, DIAGNOSTICS[name].label, why, DIAGNOSTICS[name].source) for name, why in reasons.items())
     findings = (*judged, *_zero_rows(cloud), *missing)
     return SpaceReport(
@@ -145,6 +179,7 @@ def _diagnose_space(
         severity=_worst(findings),
         findings=findings,
         metrics=metrics,
+        intervals=known,
         references=evidence.references,
         eigenvalue=cloud.eigenvalue,
         k_occurrence=cloud.occurrence,
@@ -160,6 +195,7 @@ def diagnose(
     references: Mapping[str, Metrics] | None = None,
     space: Space = "h",
     limits: Mapping[str, Params] | None = None,
+    intervals: bool = True,
     progress: Progress = silent,
 ) -> CollapseReport:
     """Measure every space of a table and say what is wrong with it, first things first.
@@ -169,9 +205,10 @@ def diagnose(
         pairs: two views of some images, encoded by the same encoder.
         run: the training run, for what its loss says.
         references: metrics of `measure` to set beside: "untrained_h" and "untrained_z" (or "untrained" for
-            both), "pixels". The uniform sphere is always there.
+            both), "pixels". As many points of the uniform sphere are always there.
         space: the space that the report's top level describes.
         limits: other thresholds, rule name → its parameter record.
+        intervals: whether to measure how sure each number is, which takes as long again.
         progress: told the share done; returning True raises `Stopped`.
 
     Raises:
@@ -182,11 +219,10 @@ def diagnose(
     facts = None if run is None else run_facts(run)
     reports: dict[Space, SpaceReport] = {}
     for i, name in enumerate(table.spaces):
-
-        def part(share: float, message: str, done: int = i) -> bool:
-            return progress((done + share) / len(table.spaces), message)
-
-        reports[name] = _diagnose_space(table, name, pairs, facts, references or {}, limits or {}, part)
+        told = stretch(progress, i / len(table.spaces), (i + 1) / len(table.spaces))
+        reports[name] = _diagnose_space(
+            table, name, pairs, facts, references or {}, limits or {}, sure=intervals, progress=told
+        )
     return CollapseReport(top=space, spaces=reports)
 
 
@@ -200,6 +236,9 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "sentence": finding.sentence,
         "sentences": dict(finding.sentences),
         "source": finding.source,
+        "interval": finding.interval,
+        "unsure": finding.unsure,
+        "threshold_source": finding.threshold_source,
     }
 
 
@@ -213,6 +252,7 @@ def _space_json(report: SpaceReport) -> dict[str, Any]:
         "remedy": remedy,
         "findings": [_finding_json(f) for f in report.findings],
         "metrics": dict(report.metrics),
+        "intervals": dict(report.intervals),
         "beside": {name: dict(values) for name, values in report.references.items()},
     }
 
@@ -227,7 +267,7 @@ def report_to_json(report: CollapseReport) -> dict[str, Any]:
     return {"space": report.top, **spaces[report.top], "spaces": spaces, "references": references}
 
 
-def _entry(run: Rule, params: type[Params], label: Label, source: str, remedy: Label) -> Choice[Rule]:
+def _entry(run: Rule, params: type[Limits], label: Label, source: str, remedy: Label) -> Choice[Rule]:
     return Choice(label=label, run=run, params=params, source=source, help=remedy)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from simclr_core import neighbours
+from simclr_core import diagnostics, neighbours
 from simclr_core.cloud import Cloud, Undefined, spectra
 from simclr_core.diagnostics import DIAGNOSTICS, measure_all, sphere, sphere_uniformity
 from simclr_core.errors import DataError
@@ -109,7 +109,23 @@ def test_intrinsic_dimension_equals_scikit_dimension(rng, d):
 @pytest.mark.parametrize(("d", "ideal"), [(64, -3.875), (128, -3.938), (256, -3.969)])
 def test_uniformity_of_the_sphere(d, ideal):
     assert sphere_uniformity(d) == pytest.approx(ideal, abs=6e-4)
-    assert set(sphere(d)) <= set(DIAGNOSTICS)
+
+
+def test_the_sphere_is_as_many_points_drawn_evenly(monkeypatch):
+    found = sphere(700, 16)
+    assert set(found) <= set(DIAGNOSTICS)
+    assert found["std_ratio"] == pytest.approx(1, abs=0.01)
+    assert found["mean_cosine"] == pytest.approx(0, abs=0.01)
+    assert found["participation_ratio"] == pytest.approx(1 / (1 / 16 + 1 / 700), rel=0.01)
+    assert found["uniformity"] == sphere_uniformity(16)
+    assert found["antihub_share"] > 0  # sixteen dimensions have antihubs of their own
+    assert "knn_purity" not in found
+    monkeypatch.setattr(diagnostics, "SPHERE_ROWS", 200)
+    sphere.cache_clear()
+    fewer = sphere(700, 16)
+    sphere.cache_clear()
+    assert fewer["participation_ratio"] == found["participation_ratio"]
+    assert fewer["intrinsic_dim"] == sphere(200, 16)["intrinsic_dim"]
 
 
 def test_uniformity_of_the_circle_is_a_bessel_function():

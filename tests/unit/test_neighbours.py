@@ -3,7 +3,7 @@ import pytest
 
 from simclr_core import neighbours
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.neighbours import METRICS, k_occurrence, nearest, nearest_to, nearest_with_energy, unit_rows
+from simclr_core.neighbours import METRICS, k_occurrence, nearest, nearest_to, nearest_with_energy, unit_rows, within
 from simclr_core.progress import Stopped
 from tests.clouds import nine_clouds
 
@@ -101,9 +101,22 @@ def test_energy_of_all_pairs(way, rng):
     rows = unit_rows(rng.standard_normal((400, 5)).astype(np.float32))
     graph, energy = nearest_with_energy(rows, 4, 2.0)
     d2 = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
-    expected = np.exp(-2 * d2)[~np.eye(400, dtype=bool)].mean()
-    assert energy == pytest.approx(expected, rel=1e-6)
+    np.fill_diagonal(d2, np.inf)
+    np.testing.assert_allclose(energy, np.exp(-2 * d2).sum(axis=1) / 399, rtol=1e-6)
     np.testing.assert_array_equal(graph.index, nearest(rows, 4).index)
+
+
+def test_neighbours_within_some_rows(rng):
+    x = rng.standard_normal((300, 6))
+    rows = np.sort(rng.choice(300, 225, replace=False))
+    found, direct = within(nearest(x, 40), rows, 20), nearest(x[rows], 20)
+    np.testing.assert_array_equal(found.index, direct.index)
+    np.testing.assert_allclose(found.distance, direct.distance, atol=1e-12)
+    # Where the graph does not know enough, the farthest known stands again.
+    short = within(nearest(x, 4), rows, 4)
+    known = (np.isin(nearest(x, 4).index[rows], rows)).sum(axis=1)
+    few = np.flatnonzero(known == 2)[0]
+    np.testing.assert_array_equal(short.index[few], direct.index[few][[0, 1, 1, 1]])
 
 
 def test_queries_against_a_bank(rng):

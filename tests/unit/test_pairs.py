@@ -26,7 +26,10 @@ def test_equals_a_loop(rng):
     positive, negative, ranks = by_loop(a, b)
     found = pair_distances(a, b)
     np.testing.assert_allclose(found.positive, positive)
-    np.testing.assert_allclose(found.negative, negative)
+    np.testing.assert_allclose(found.negative, np.sort(negative))
+    unit = np.concatenate([a, b]) / np.linalg.norm(np.concatenate([a, b]), axis=1, keepdims=True)
+    for cosine, (i, j) in zip(found.negative, found.between, strict=True):
+        assert np.isclose(unit[[i, i + 12]] @ unit[[j, j + 12]].T, cosine).any()
     assert found.n_negative == len(negative) == 2 * 12 * 11
     assert found.exact
     np.testing.assert_array_equal(found.twin_rank, ranks)
@@ -37,6 +40,18 @@ def test_equals_a_loop(rng):
     assert found.auc == pytest.approx(np.mean(wins))
     spread = np.sqrt((np.var(positive) + np.var(negative)) / 2)
     assert found.d_prime == pytest.approx((np.mean(positive) - np.mean(negative)) / spread)
+
+
+def test_a_part_is_the_pairs_of_some_images(rng):
+    a = rng.standard_normal((40, 5))
+    b = a + rng.standard_normal((40, 5))
+    some = np.arange(3, 33)
+    part, direct = pair_distances(a, b).part(some), pair_distances(a[some], b[some])
+    np.testing.assert_allclose(part.negative, direct.negative)
+    np.testing.assert_allclose(part.positive, direct.positive)
+    assert (part.auc, part.n_negative) == (pytest.approx(direct.auc), direct.n_negative)
+    assert part.r_at_1 <= direct.r_at_1  # ranked among more others
+    np.testing.assert_array_equal(np.unique(part.anchor), np.r_[some, some + 40])
 
 
 def test_auc_equals_scikit_learn(rng):

@@ -39,7 +39,7 @@ def table(x, z=None, label=None):
 
 
 def verdict(x, **more):
-    return diagnose(table(np.asarray(x, np.float32)), **more).verdict
+    return diagnose(table(np.asarray(x, np.float32)), intervals=False, **more).verdict
 
 
 def finding(report, name):
@@ -103,7 +103,7 @@ def test_encoders_like_those_that_learned_well_are_healthy(rng, g):
         q, _ = np.linalg.qr(g(d, d))
         signal = g(1500, d) * decay @ q
         h = np.maximum(signal + 1.2 * np.abs(g(1, d)) * signal.std(), 0)
-        report = diagnose(table(h.astype(np.float32)))
+        report = diagnose(table(h.astype(np.float32)), intervals=False)
         assert report.metrics["mean_cosine"] > 0.5
         assert report.metrics["participation_ratio"] < 25
         assert report.verdict == "healthy", (d, report.findings)
@@ -276,7 +276,7 @@ def test_references_survive_the_json(g):
     assert data["references"] == given
     again = diagnose(table(g(60, 8)), references=data["references"])
     assert again.references["untrained"] == given["untrained_h"]
-    assert again.references["sphere"]["std_ratio"] == 1
+    assert again.references["sphere"]["std_ratio"] == pytest.approx(1, abs=0.01)
 
 
 def test_a_failing_report_carries_a_remedy(g):
