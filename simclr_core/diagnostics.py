@@ -19,8 +19,10 @@ from simclr_core.registry import Choice, Label
 from simclr_core.spectrum import (
     alpha,
     alpha_r2,
+    cliff_share,
     effective_rank,
     live_share,
+    moving_share,
     nesum,
     participation_ratio,
     rankme,
@@ -28,8 +30,6 @@ from simclr_core.spectrum import (
 )
 
 NEAR = 0.99  # cosine from which a nearest neighbour is a near duplicate (vecscope)
-SAME = 0.999  # cosine from which it is a duplicate: healthy h after a ReLU has up to 15 % at .99 and none here
-DENSE = 0.03  # first distance over twentieth from which rows are close for being many, not for being copies
 TWO_NN_KEPT = 0.9
 SPHERE_ROWS = 5000  # points of the uniform sphere whose neighbours are searched: more would double a diagnosis
 
@@ -55,6 +55,23 @@ def centred_mean_cosine(cloud: Cloud) -> float:
     if np.abs(shifted.x).max() <= 1e-14:
         raise Undefined(Label("all rows are equal", "所有行都相同"))
     return mean_cosine(shifted)
+
+
+def crowd_cosine(cloud: Cloud) -> float:
+    """The cosine that four of five pairs of rows exceed, from a draw of at most 1,000 rows.
+
+    Near 1 where nearly all rows fall on one point, also where a few outliers keep mean and spread up.
+    """
+    return 1 - float(np.quantile(cloud.pair_sample, 0.8)) ** 2 / 2
+
+
+def cluster_gap(cloud: Cloud) -> float:
+    """Ratio of the ends of the longest stretch of distances that hardly any pair of rows has: see `Knots`.
+
+    1 = no gap, or one that does not part most rows into three or more clusters; 3 = clusters a third as wide as they are
+    apart.
+    """
+    return cloud.knots.gap if cloud.knots.crumbled() else 1.0
 
 
 def uniformity(cloud: Cloud) -> float:
@@ -88,19 +105,20 @@ def antihub_share(cloud: Cloud) -> float:
     return float((cloud.occurrence == 0).mean())
 
 
+def hub_reach(cloud: Cloud) -> float:
+    """Share of rows that have the largest hub among their ten nearest, at least 10/n."""
+    _needs_neighbours(cloud, HUB_K)
+    return float(cloud.occurrence.max() / cloud.n)
+
+
 def near_duplicate_share(cloud: Cloud) -> float:
     """Share of rows whose nearest neighbour has a cosine of .99 or more."""
     return float((cloud.neighbours.distance[:, 0] <= 1 - NEAR).mean())
 
 
 def duplicate_share(cloud: Cloud) -> float:
-    """Share of rows whose nearest neighbour has a cosine of .999 or more and stands out from the others around.
-
-    Many rows on few dimensions lie close without being copies: the first distance is then no small part of the last.
-    """
-    first, last = cloud.neighbours.distance[:, 0], cloud.neighbours.distance[:, -1]
-    dense = (first > DENSE * last) & (last > 1 - SAME)
-    return float(((first <= 1 - SAME) & ~dense).mean())
+    """Share of rows with an all but equal neighbour; see `Cloud.copied`."""
+    return len(cloud.copied) / cloud.n
 
 
 def intrinsic_dim(cloud: Cloud) -> float:
@@ -178,13 +196,15 @@ def sphere_uniformity(d: int, t: float = HEAT) -> float:
 
 
 SHARES_OF_ROWS = frozenset(
-    {"antihub_share", "near_duplicate_share", "duplicate_share", "knn_purity", "pair_auc", "twin_r_at_1"}
+    {"antihub_share", "hub_reach", "near_duplicate_share", "duplicate_share", "knn_purity", "pair_auc", "twin_r_at_1"}
 )
 OF_NEIGHBOURS = frozenset(
     {
         "uniformity",
         "hubness_skew",
+        "hub_reach",
         "antihub_share",
+        "cluster_gap",
         "near_duplicate_share",
         "duplicate_share",
         "intrinsic_dim",
@@ -193,9 +213,9 @@ OF_NEIGHBOURS = frozenset(
 )
 OF_PAIRS = frozenset({"alignment", "pair_auc", "twin_r_at_1"})  # measured on images with two views, not on the rows
 RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys((*SHARES_OF_ROWS, "chance_purity", "live_share"), (0.0, 1.0)),
-    **dict.fromkeys(("mean_cosine", "centred_mean_cosine"), (-1.0, 1.0)),
-    **dict.fromkeys(("rankme", "effective_rank", "participation_ratio", "nesum"), (1.0, math.inf)),
+    **dict.fromkeys((*SHARES_OF_ROWS, "chance_purity", "live_share", "moving_share", "cliff_share"), (0.0, 1.0)),
+    **dict.fromkeys(("mean_cosine", "centred_mean_cosine", "crowd_cosine"), (-1.0, 1.0)),
+    **dict.fromkeys(("cluster_gap", "rankme", "effective_rank", "participation_ratio", "nesum"), (1.0, math.inf)),
     **dict.fromkeys(("std_ratio", "intrinsic_dim"), (0.0, math.inf)),
     "alignment": (0.0, 4.0),
     "w2_uniformity": (0.0, math.sqrt(2)),
@@ -259,6 +279,14 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Near 0 where a high mean cosine came from one common offset alone.",
         "若高平均余弦只来自共同偏移，这里接近 0。",
         "Mu & Viswanath 2018",
+    ),
+    "crowd_cosine": _entry(
+        crowd_cosine,
+        "Cosine of four pairs in five",
+        "五分之四的行对所达到的余弦",
+        "Near 1: nearly all rows fall on one point, whatever a few outliers do.",
+        "接近 1：几乎所有行落在同一点，无论少数离群行如何。",
+        "quantile of pair distances",
     ),
     "alignment": _entry(
         alignment,
@@ -324,6 +352,22 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "方差超过最大方差百万分之一的方向占比；一半失效时为 0.5。",
         "Jing et al. 2022",
     ),
+    "moving_share": _entry(
+        moving_share,
+        "Columns that change",
+        "有变化的列占比",
+        "Share of the columns that differ from image to image; dead units do not.",
+        "随图像变化的列所占比例；失活的单元不变化。",
+        "Jing et al. 2022",
+    ),
+    "cliff_share": _entry(
+        cliff_share,
+        "Directions before a cliff",
+        "断崖前的方向占比",
+        "1 = the spectrum has no cliff; .06 = sixteenfold too few directions, the rest is noise.",
+        "1 = 谱中没有断崖；0.06 = 方向只有应有的十六分之一，其余是噪声。",
+        "Jing et al. 2022",
+    ),
     "alpha": _entry(
         alpha,
         "Spectrum's decay α",
@@ -346,6 +390,14 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "枢纽性（N₁₀ 偏度）",
         "Up to 2 is usual; above, a few images are the neighbours of very many.",
         "2 以内常见；更高时，少数图像成为许多图像的近邻。",
+        "Radovanović et al. 2010",
+    ),
+    "hub_reach": _entry(
+        hub_reach,
+        "Reach of the largest hub",
+        "最大枢纽的覆盖占比",
+        "Share of the images that have one and the same image among their ten nearest.",
+        "前十近邻中含有同一张图像的图像占比。",
         "Radovanović et al. 2010",
     ),
     "antihub_share": _entry(
@@ -371,6 +423,14 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Rows with an all but equal neighbour: copies, or images the encoder cannot tell apart.",
         "有近乎相同近邻的行：图像副本，或编码器无法区分的图像。",
         "vecscope 0.2",
+    ),
+    "cluster_gap": _entry(
+        cluster_gap,
+        "Gap between tight clusters",
+        "紧密簇之间的间隙",
+        "1 = none; 3 = most rows sit in clusters a third as wide as they are apart.",
+        "1 = 没有；3 = 多数行聚成簇，簇宽为簇间距的三分之一。",
+        "gap in the distances of random pairs",
     ),
     "intrinsic_dim": _entry(
         intrinsic_dim,

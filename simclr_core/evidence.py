@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 from jaxtyping import Int
 
 from simclr_core.cloud import Cloud, Undefined
@@ -52,12 +51,6 @@ class Evidence:
 
     def reference(self, name: str, metric: str) -> float | None:
         return self.references.get(name, {}).get(metric)
-
-    @property
-    def positive_only(self) -> bool:
-        """Whether the rows hold hardly any negative numbers, as after a ReLU."""
-        x = self.cloud.x
-        return float(np.einsum("nd,nd->", np.minimum(x, 0), x)) <= 0.01 * float(np.einsum("nd,nd->", x, x))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,20 +7,22 @@ rows with a neighbour at cosine .99: none of that may be called a collapse.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from simclr_core.cloud import Knots
+from simclr_core.cloud import KNOT_FEWEST, KNOT_SHARE
 from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
 from simclr_core.registry import Label, number
+from simclr_core.spectrum import CLIFF, LATE, TAIL, USED, USED_POSITIVE, cloud_cliff
 
 
 # -- complete ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteLimits(Limits):
     """The std ratio decides; a high median cosine finds the cloud whose few outliers keep the spread up."""
+
+    SOURCE = "clouds around one point, with and without outliers; an untrained ResNet-18's h still has .10"
 
     fail: float = number(0.05, 0, 1, Label("std ratio that fails", "判为不合格的离散度"))
     warn: float = number(0.1, 0, 1, Label("std ratio that warns", "提示的离散度"))
@@ -31,10 +33,9 @@ class CompleteLimits(Limits):
 
 
 def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
-    std, cosine = e.need("std_ratio"), e.need("mean_cosine")
+    std, cosine, crowd = e.need("std_ratio"), e.need("mean_cosine"), e.need("crowd_cosine")
     # A single direction along one axis also has a tiny mean std, but its rows differ: that is no complete collapse.
     same = 1 - cosine < limits.spread
-    crowd = 1 - float(np.quantile(e.cloud.pair_sample, 0.8)) ** 2 / 2
     severity: Severity = "fail" if (std < limits.fail and same) or crowd >= limits.median else "ok"
     if severity == "ok" and std < limits.warn and same:
         severity = "warn"
@@ -56,6 +57,13 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
             s=std,
         ),
     }
+    if severity == "fail" and std >= limits.fail:
+        crowded = say(
+            "Nearly all images land on one point: four pairs in five have a cosine of {c:.4f} or more.",
+            "几乎所有图像落在同一点：五分之四的图像对余弦达到 {c:.4f}。",
+            c=crowd,
+        )
+        return Judgement("fail", crowd, "crowd_cosine", limits.median, crowded)
     return Judgement(severity, std, "std_ratio", limits.fail, text[severity])
 
 
@@ -64,14 +72,21 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
 class DimensionalLimits(Limits):
     """A cliff in the spectrum, a variance carried by two or three directions, or half of the directions at zero."""
 
-    used: float = number(0.9, 0, 1, Label("share of directions before a cliff", "断崖前的方向占比"))
-    used_positive: float = number(0.75, 0, 1, Label("… after a ReLU, where units die", "……经过 ReLU 后（单元会失活）"))
-    cliff: float = number(6.0, 1, 1e6, Label("ratio of eigenvalues that is a cliff", "视为断崖的特征值之比"), log=True)
-    late: float = number(50.0, 1, 1e6, Label("… in the last 40 %", "……在最后 40 % 处"), log=True)
-    tail: float = number(0.1, 0, 1, Label("most variance behind a cliff", "断崖后的最大方差占比"))
+    SOURCE = "clouds of known rank; h of encoders that learned well uses 8 to 15 of 128 to 512 directions"
+
+    used: float = number(USED, 0, 1, Label("share of directions before a cliff", "断崖前的方向占比"))
+    used_positive: float = number(
+        USED_POSITIVE, 0, 1, Label("… after a ReLU, where units die", "……经过 ReLU 后（单元会失活）")
+    )
+    cliff: float = number(
+        CLIFF, 1, 1e6, Label("ratio of eigenvalues that is a cliff", "视为断崖的特征值之比"), log=True
+    )
+    late: float = number(LATE, 1, 1e6, Label("… in the last 40 %", "……在最后 40 % 处"), log=True)
+    tail: float = number(TAIL, 0, 1, Label("most variance behind a cliff", "断崖后的最大方差占比"))
     live: float = number(0.5, 0, 1, Label("share of eigenvalues above 1e-6", "大于 1e-6 的特征值占比"))
     columns: float = number(0.75, 0, 1, Label("share of columns that vary", "有变化的列占比"))
     few: float = number(4.0, 1, 100, Label("participation ratio that fails, at most", "判为不合格的参与比上限"))
+    loud: float = number(5.0, 1, 100, Label("times as many in unit rows: loud rows", "单位行中的倍数：少数行过强"))
     warn_share: float = number(0.15, 0, 1, Label("participation ratio / width that warns", "提示的参与比 / 维数"))
 
 
@@ -81,26 +96,7 @@ def few_directions(d: int, most: float) -> float:
     A number of directions, not a share of the width: post-ReLU h of a good ResNet-18 has 8 to 15 of 512, while a
     spectrum falling with the square of the rank has 2.3 to 2.5 at any width.
     """
-    return min(most, max(2.6, d**0.5 / np.e), d / 6)
-
-
-def spectral_cliff(relative: np.ndarray, limit: int, used: float, limits: DimensionalLimits) -> tuple[int, float]:
-    """Where the spectrum drops most steeply, and by which factor: (limit, 1) where there is no cliff.
-
-    Only drops within the first `used` share of the `limit` directions count, and only those that leave little of the
-    variance behind: one loud direction above many ordinary ones is no cliff. Late drops must be steep, because the
-    tail of a healthy ReLU spectrum also falls fast.
-    """
-    value = np.maximum(relative[:limit], 1e-12)
-    behind = 1 - np.cumsum(relative) / relative.sum()
-    k = np.arange(1, max(2, int(np.ceil(used * limit))))
-    k = k[(k < len(value)) & (behind[k - 1] <= limits.tail)]
-    drop = value[k - 1] / value[k]
-    excess = drop / np.where(k <= 0.6 * limit, limits.cliff, limits.late)
-    if len(k) == 0 or excess.max() < 1:
-        return limit, 1.0
-    best = int(excess.argmax())
-    return int(k[best]), float(drop[best])
+    return min(most, max(2.6, d**0.5 / math.e), d / 6)
 
 
 def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
@@ -122,8 +118,10 @@ def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
 def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None:
     """The first sign of dimensional collapse, or None."""
     live, pr, limit = e.need("live_share"), e.need("participation_ratio"), e.cloud.rank_limit
-    used = limits.used_positive if e.positive_only else limits.used
-    cliff, drop = spectral_cliff(e.cloud.relative, limit, used, limits)
+    used = limits.used_positive if e.cloud.positive_only else limits.used
+    cliff, drop = cloud_cliff(
+        e.cloud, limits.used, limits.used_positive, cliff=limits.cliff, late=limits.late, tail=limits.tail
+    )
     if cliff < limit:
         text = say(
             "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop}-fold.",
@@ -132,16 +130,16 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
             m=limit,
             drop=f"{drop:,.0f}" if drop < 1e6 else ">1,000,000",
         )
-        return Judgement("fail", cliff / limit, "live_share", used, text)
+        return Judgement("fail", cliff / limit, "cliff_share", used, text)
     # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
-    moving = e.cloud.moving_columns
+    moving = e.need("moving_share")
     if moving < limits.columns:
         text = say(
             "Only {x:.0%} of the columns change from image to image; the rest are constant.",
             "只有 {x:.0%} 的列随图像变化，其余为常数。",
             x=moving,
         )
-        return Judgement("fail", moving, "live_share", limits.columns, text)
+        return Judgement("fail", moving, "moving_share", limits.columns, text)
     if live < limits.live:
         text = say(
             "Only {x:.0%} of the directions hold more than a millionth of the largest variance.",
@@ -150,7 +148,9 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
         )
         return Judgement("fail", live, "live_share", limits.live, text)
     few = few_directions(e.cloud.d, limits.few)
-    if pr < few:
+    # Where a few loud rows hold the variance, the same rows at length 1 do not.
+    unit = e.cloud.unit_eigenvalue
+    if pr < few and unit.sum() ** 2 / (unit**2).sum() < limits.loud * few:
         text = say(
             "The variance sits in about {pr:.1f} of {d} directions.",
             "方差集中在 {d} 个方向中的约 {pr:.1f} 个。",
@@ -165,7 +165,7 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
     live, pr, d = e.need("live_share"), e.need("participation_ratio"), e.cloud.d
     few = few_directions(d, limits.few)
     # After a ReLU a small share is usual also in good encoders, so only a small number is worth a word.
-    bound = 1.6 * few if e.positive_only else limits.warn_share * min(d, e.cloud.rank_limit)
+    bound = 1.6 * few if e.cloud.positive_only else limits.warn_share * min(d, e.cloud.rank_limit)
     if pr < bound:
         text = say(
             "The variance leans on few directions: about {pr:.1f} of {d}.",
@@ -192,6 +192,8 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
 class ConeLimits(Limits):
     """Rows without negative numbers always share a direction, so theirs may be larger."""
 
+    SOURCE = "clouds with a known offset; h after a ReLU that learned well has .65, untrained .98"
+
     fail: float = number(0.8, 0, 1, Label("mean cosine that fails", "判为不合格的平均余弦"))
     warn: float = number(0.6, 0, 1, Label("mean cosine that warns", "提示的平均余弦"))
     fail_positive: float = number(0.96, 0, 1, Label("… after a ReLU", "……经过 ReLU 后"))
@@ -200,7 +202,7 @@ class ConeLimits(Limits):
 
 def cone(e: Evidence, limits: ConeLimits) -> Judgement:
     cosine = e.need("mean_cosine")
-    positive = e.positive_only
+    positive = e.cloud.positive_only
     fail = limits.fail_positive if positive else limits.fail
     severity = grade(cosine, limits.warn_positive if positive else limits.warn, fail)
     if severity == "ok" and positive:
@@ -229,25 +231,24 @@ def cone(e: Evidence, limits: ConeLimits) -> Judgement:
 class ClusterLimits(Limits):
     """A gap in the pair distances, below which most rows have company."""
 
+    SOURCE = "mixtures of known width; real encoders show no gap"
+
     fail: float = number(2.5, 1, 1e6, Label("ratio of the gap's ends that fails", "判为不合格的间隙比"), log=True)
     warn: float = number(1.7, 1, 1e6, Label("ratio of the gap's ends that warns", "提示的间隙比"), log=True)
-    share: float = number(0.8, 0, 1, Label("share of rows in clusters", "簇内行的占比"))
-    fewest: float = number(2.2, 1, 100, Label("fewest clusters", "最少簇数"))
+    share: float = number(KNOT_SHARE, 0, 1, Label("share of rows in clusters", "簇内行的占比"))
+    fewest: float = number(KNOT_FEWEST, 1, 100, Label("fewest clusters", "最少簇数"))
 
 
 def tight_clusters(e: Evidence, limits: ClusterLimits) -> float:
     """Effective number of tight clusters that most rows sit in; 0 where there are none, or two: those are one line."""
     knots = e.cloud.knots
-    return knots.clusters if _clustered(knots, limits) and knots.gap >= limits.fail else 0.0
-
-
-def _clustered(knots: Knots, limits: ClusterLimits) -> bool:
-    return knots.share >= limits.share and knots.clusters >= limits.fewest
+    return knots.clusters if knots.crumbled(limits.share, limits.fewest) and knots.gap >= limits.fail else 0.0
 
 
 def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
     knots = e.cloud.knots
-    severity = grade(knots.gap, limits.warn, limits.fail) if _clustered(knots, limits) else "ok"
+    gap = knots.gap if knots.crumbled(limits.share, limits.fewest) else 1.0
+    severity = grade(gap, limits.warn, limits.fail)
     if severity == "ok":
         text = say(
             "Pair distances have no gap: the images do not crumble into tight clusters.",
@@ -259,15 +260,17 @@ def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
             "{s:.0%} 的图像聚成约 {c:.0f} 个紧密的簇，簇间距是簇宽的 {g:.1f} 倍。",
             s=knots.share,
             c=knots.clusters,
-            g=min(knots.gap, 1e6),
+            g=min(gap, 1e6),
         )
-    return Judgement(severity, knots.gap, "cluster_gap", limits.fail, text)
+    return Judgement(severity, gap, "cluster_gap", limits.fail, text)
 
 
 # -- duplicates ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatesLimits(Limits):
     """Share of rows with a neighbour at cosine .999."""
+
+    SOURCE = "vecscope 0.2 (10 % fails), at .999 instead of .99"
 
     fail: float = number(0.10, 0, 1, Label("share that fails", "判为不合格的占比"))
     warn: float = number(0.02, 0, 1, Label("share that warns", "提示的占比"))
@@ -289,30 +292,44 @@ def duplicates(e: Evidence, limits: DuplicatesLimits) -> Judgement:
 class HubsLimits(Limits):
     """Skewness alone is unsteady over seeds; images that nobody finds must go with it."""
 
+    SOURCE = "vecscope 0.2 (skewness 4 fails); reach and antihubs: clouds with and without planted hubs"
+
     fail: float = number(4.0, 0, 100, Label("skewness that fails", "判为不合格的偏度"))
     warn: float = number(2.0, 0, 100, Label("skewness that warns", "提示的偏度"))
     antihubs: float = number(0.22, 0, 1, Label("share of antihubs that must go with it", "须同时达到的反枢纽占比"))
+    reach: float = number(
+        0.2, 0, 1, Label("… or rows with one hub among their nearest", "……或以同一枢纽为近邻的行占比")
+    )
+    everyone: float = number(0.6, 0, 1, Label("… which fails with the warning skewness", "……配合提示偏度即不合格"))
+    alone: float = number(10.0, 0, 100, Label("skewness that fails by itself", "单独即不合格的偏度"))
 
 
 def hubs(e: Evidence, limits: HubsLimits) -> Judgement:
-    skew, antihubs = e.need("hubness_skew"), e.need("antihub_share")
-    severity = grade(skew, limits.warn, limits.fail)
-    if severity == "fail" and antihubs < limits.antihubs:
-        severity = "warn"
+    skew, antihubs, reach = e.need("hubness_skew"), e.need("antihub_share"), e.need("hub_reach")
     most = int(e.cloud.occurrence.max())
+    severity = grade(skew, limits.warn, limits.fail)
+    if severity == "fail" and not (antihubs >= limits.antihubs or reach >= limits.reach or skew >= limits.alone):
+        severity = "warn"
+    everyone = severity == "warn" and reach >= limits.everyone
+    words = {"s": skew, "m": float(most), "a": antihubs}
+    if everyone:
+        text = say(
+            "One image is among the ten nearest of {m:.0f}, {r:.0%} of all: skewness {s:.1f}.",
+            "有一张图像出现在 {m:.0f} 张图像的前十近邻中，占全部的 {r:.0%}：偏度 {s:.1f}。",
+            **words,
+            r=reach,
+        )
+        return Judgement("fail", reach, "hub_reach", limits.everyone, text)
     if severity == "ok":
         text = say(
             "No image is everyone's neighbour: skewness {s:.1f}, none is among the ten nearest of more than {m:.0f}.",
             "没有图像成为众多图像的近邻：偏度 {s:.1f}，最常见者出现在 {m:.0f} 张图的前十近邻中。",
-            s=skew,
-            m=most,
+            **words,
         )
     else:
         text = say(
             "A few images are neighbours of very many (one of {m:.0f}), and {a:.0%} are nobody's: skewness {s:.1f}.",
             "少数图像是许多图像的近邻（最多 {m:.0f} 张），{a:.0%} 的图像不是任何图像的近邻：偏度 {s:.1f}。",
-            s=skew,
-            m=most,
-            a=antihubs,
+            **words,
         )
     return Judgement(severity, skew, "hubness_skew", limits.fail, text)

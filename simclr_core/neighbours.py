@@ -302,6 +302,28 @@ def rows_that_chose(graph: NeighbourGraph, row: int, k: int) -> tuple[Int[np.nda
     return chooser[order], distance[order]
 
 
+def components(
+    graph: NeighbourGraph, radius: float, rows: Int[np.ndarray, " m"] | None = None
+) -> Int[np.ndarray, " n"]:
+    """Number of each row's group: rows that a chain of neighbours no farther than `radius` connects share one.
+
+    Args:
+        graph: neighbours; a chain is found as far as the graph knows it.
+        radius: largest distance of a link.
+        rows: where given, only links from these rows count.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    linked = graph.distance <= radius
+    if rows is not None:
+        linked &= np.isin(np.arange(len(linked)), rows)[:, None]
+    row, column = np.nonzero(linked)
+    n = len(linked)
+    links = coo_array((np.ones(len(row), bool), (row, graph.index[row, column])), shape=(n, n))
+    return connected_components(links, directed=False)[1]
+
+
 class NearPairs(NamedTuple):
     """Pairs of rows i < j of which at least one has the other among its neighbours, nearest pair first.
 

@@ -17,10 +17,10 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import collapsefigures, overview, state, widgets
-from pages.ui.numbertable import NOTHING, Row, number_table, short
+from pages.ui.numbertable import NOTHING, Row, number_table, short, span
 from pages.ui.text import label, t, worded
 from simclr_core.cloud import KNOT_ROWS, spectra
-from simclr_core.diagnostics import DIAGNOSTICS
+from simclr_core.diagnostics import DIAGNOSTICS, SPHERE_ROWS
 from simclr_core.evidence import Metrics
 from simclr_core.pairs import EXACT_VIEWS, NEGATIVES, RANKED_ANCHORS
 from simclr_core.pixels import REFERENCE_ROWS
@@ -194,7 +194,7 @@ def checks(found: SpaceReport) -> None:
     judged = [f for f in found.findings if f.id in DIAGNOSES or f.severity != "ok"]
     made = sum(f.value is not None for f in judged)
     with st.expander(t("collapse.checks", made=made, all=len(judged)), icon=":material/checklist:"):
-        columns = ["check", "result", "value", "limit"]
+        columns = ["check", "result", "value", "limit", *REFERENCES]
         number_table([t(f"collapse.{c}") for c in columns], [_check(f) for f in judged])
         sampled = t("collapse.knots", rows=f"{KNOT_ROWS:,}", n=f"{found.n:,}") if found.n > KNOT_ROWS else ""
         st.caption(f"{t('collapse.checks_how')} {sampled}")
@@ -204,9 +204,12 @@ def _check(finding: Finding) -> Row:
     known = finding.id in DIAGNOSES
     name = upper(label(DIAGNOSES[finding.id].label)) if known else t("collapse.zero_rows")
     source = t("collapse.source", source=finding.source) if finding.source else ""
+    limit = t("collapse.limit_source", source=finding.threshold_source) if finding.threshold_source else ""
     word = t(f"collapse.mark_{finding.severity}")
     result = f"{MARKS[finding.severity]} {word}" if finding.value is not None else t("common.not_measured")
-    return Row(name, (said(finding), source), (result, short(finding.value), short(finding.threshold)))
+    value = f"{short(finding.value)}\n{span(finding.interval)}"
+    beside = (short(finding.reference.get(name)) for name in REFERENCES)
+    return Row(name, (said(finding), source, limit), (result, value, short(finding.threshold), *beside))
 
 
 # -- the numbers ---------------------------------------------------------------------------------------------------------
@@ -218,15 +221,28 @@ def numbers(run: RunDir, found: SpaceReport) -> None:
         Row(
             label(choice.label),
             (label(choice.help), reason.get(name, "")),
-            (
-                t("common.not_measured") if found.metrics.get(name) is None else short(found.metrics[name]),
-                *(short(found.references.get(k, {}).get(name)) for k in REFERENCES),
-            ),
+            (_value(found, name), *(short(found.references.get(k, {}).get(name)) for k in REFERENCES)),
         )
         for name, choice in DIAGNOSTICS.items()
     ]
     number_table([t("collapse.number"), t("collapse.encoder"), *names.values()], rows)
-    st.caption(" ".join([t("collapse.dash"), *_absent(found), *_behind(run, found)]))
+    st.caption(
+        " ".join(
+            [
+                t("collapse.intervals"),
+                t("collapse.dash", rows=f"{SPHERE_ROWS:,}"),
+                *_absent(found),
+                *_behind(run, found),
+            ]
+        )
+    )
+
+
+def _value(found: SpaceReport, name: str) -> str:
+    """A number with its interval below."""
+    if found.metrics.get(name) is None:
+        return t("common.not_measured")
+    return f"{short(found.metrics[name])}\n{span(found.intervals.get(name))}"
 
 
 def _absent(found: SpaceReport) -> list[str]:

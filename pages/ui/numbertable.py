@@ -32,7 +32,10 @@ _STYLE = """
 
 
 class Row(NamedTuple):
-    """One line of the table: its name, what explains it, its values; the first value is set in bold."""
+    """One line of the table: its name, what explains it, its values; the first value is set in bold.
+
+    What follows a line break in a value is set small below it.
+    """
 
     name: str
     notes: Sequence[str]
@@ -51,10 +54,24 @@ def short(value: float | None) -> str:
     return f"−{text}" if value < 0 else text
 
 
+def span(interval: Sequence[float] | None) -> str:
+    """Two ends of an interval in short; nothing where there is none."""
+    return "" if interval is None else f"{short(interval[0])} … {short(interval[1])}"
+
+
+def _cell(value: str, *, bold: bool) -> str:
+    number, _, below = value.partition("\n")
+    shown = f"<b>{escape(number)}</b>" if bold else escape(number)
+    return f"<td>{shown}{_note(below)}</td>"
+
+
+def _note(text: str) -> str:
+    return f'<span class="note">{escape(text)}</span>' if text else ""
+
+
 def _line(row: Row) -> str:
-    notes = "".join(f'<span class="note">{escape(note)}</span>' for note in row.notes if note)
-    first, *rest = (escape(value) for value in row.values)
-    cells = "".join(f"<td>{value}</td>" for value in (f"<b>{first}</b>", *rest))
+    notes = "".join(map(_note, row.notes))
+    cells = "".join(_cell(value, bold=i == 0) for i, value in enumerate(row.values))
     return f'<tr><th scope="row"><b>{escape(row.name)}</b>{notes}</th>{cells}</tr>'
 
 

@@ -66,17 +66,28 @@ def test_diagnostic_of_an_ill_cloud_is_finite_or_undefined_with_a_reason(name, c
     assert (value is not None and math.isfinite(value)) or (why.en and CHINESE.search(why.zh))
 
 
-@pytest.mark.parametrize("name", DIAGNOSES)
-def test_diagnosis_speaks_both_languages_on_every_cloud(name, parts):
-    x, label, (a, b) = parts
-    pairs = PairTable(z_a=None, z_b=None, h_a=a, h_b=b, index=np.arange(30))
+@pytest.fixture(scope="module")
+def reports():
+    """An ordinary cloud with labels and pairs, and nine ill ones with pairs that are not theirs."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((120, 24)).astype(np.float32)
+    pairs = PairTable(z_a=None, z_b=None, h_a=x[:30], h_b=x[:30] + np.float32(0.2), index=np.arange(30))
     tables = [EmbeddingTable(h=c, z=None, index=np.arange(60)) for c in nine_clouds(0, 60, 24).values()]
-    for table in (EmbeddingTable(h=x, z=None, label=label, index=np.arange(120)), *tables):
-        found = next(f for f in diagnose(table, pairs=pairs).findings if f.id == name)
+    ordinary = EmbeddingTable(h=x, z=None, label=np.arange(120) % 3, index=np.arange(120))
+    return [diagnose(table, pairs=pairs) for table in (ordinary, *tables)]
+
+
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_diagnosis_speaks_both_languages_on_every_cloud(name, reports):
+    assert DIAGNOSES[name].params.SOURCE
+    for report in reports:
+        found = next(f for f in report.findings if f.id == name)
         assert set(found.sentences) == {"en", "zh"}
         assert found.sentence.endswith(".")
         assert CHINESE.search(found.sentences["zh"])
         assert not re.search(r"\{|nan|inf\b", found.sentence)
         assert found.severity in ("ok", "warn", "fail")
         assert found.value is None or math.isfinite(found.value)
-        assert (found.value is None) == (found.threshold is None)
+        assert (found.value is None) == (found.threshold is None) == (found.threshold_source == "")
+        assert found.interval is None or found.interval.low <= found.value <= found.interval.high
+        assert ("do not settle it" in found.sentence) == found.unsure

@@ -7,9 +7,10 @@ import pytest
 
 from simclr_core.config import RunConfig
 from simclr_core.errors import DataError
-from simclr_core.geometry_rules import ConeLimits, DimensionalLimits, few_directions, spectral_cliff
+from simclr_core.geometry_rules import ConeLimits, few_directions
 from simclr_core.progress import Stopped
 from simclr_core.records import EmbeddingTable, PairTable
+from simclr_core.spectrum import spectral_cliff
 from simclr_core.store import RunDir
 from simclr_core.verdict import DIAGNOSES, diagnose, measure, report_to_json, run_facts
 
@@ -158,13 +159,12 @@ def test_hubs(g):
 
 
 def test_cliff_and_directions():
-    limits = DimensionalLimits()
-    assert spectral_cliff(np.r_[np.ones(8), np.full(120, 1e-4)], 128, 0.9, limits) == (8, pytest.approx(1e4))
+    assert spectral_cliff(np.r_[np.ones(8), np.full(120, 1e-4)], 128, 0.9) == (8, pytest.approx(1e4))
     # One loud direction above 99 ordinary ones hides nothing.
-    assert spectral_cliff(np.r_[1.0, np.full(99, 0.05)], 100, 0.9, limits) == (100, 1)
+    assert spectral_cliff(np.r_[1.0, np.full(99, 0.05)], 100, 0.9) == (100, 1)
     # A fall by 10 is a cliff early and the usual end of a ReLU spectrum late.
-    assert spectral_cliff(np.r_[np.ones(40), np.full(60, 0.05)], 100, 0.9, limits)[0] == 40
-    assert spectral_cliff(np.r_[np.ones(80), np.full(20, 0.1)], 100, 0.9, limits)[0] == 100
+    assert spectral_cliff(np.r_[np.ones(40), np.full(60, 0.05)], 100, 0.9)[0] == 40
+    assert spectral_cliff(np.r_[np.ones(80), np.full(20, 0.1)], 100, 0.9)[0] == 100
     assert few_directions(128, 4) == 4
     assert few_directions(512, 4) == 4
     assert few_directions(32, 4) == pytest.approx(2.6)
