@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,9 @@ class PairDistances:
     Attributes:
         positive: cosine of the two views of each image, in [−1, 1].
         negative: cosines of views of different images, ascending, each unordered pair once; all, or a seeded draw.
-        between: the two images of each of these.
+        between: the two images of each of these, (2, m).
         n_negative: how many negative pairs there are; `exact` tells whether `negative` holds them all.
         auc: chance that a positive pair is more alike than a negative one, ties half; .5 = no better than a coin.
-        d_prime: distance of the two means in pooled standard deviations; None where neither varies.
-        overlap: shared area of the two histograms, 0 = apart, 1 = the same.
         anchor: the views that were ranked, as rows of [view a; view b].
         first: each anchor's chance that the nearest candidate is its twin, ties drawn at random.
         twin_rank: each anchor's twin among all 2n − 1 candidates, 1 = nearest; ties share the middle rank.
@@ -42,12 +41,10 @@ class PairDistances:
 
     positive: Float[np.ndarray, " n"]
     negative: Float[np.ndarray, " m"]
-    between: Int[np.ndarray, "m 2"]
+    between: Int[np.ndarray, "2 m"]
     n_negative: int
     exact: bool
     auc: float
-    d_prime: float | None
-    overlap: float
     anchor: Int[np.ndarray, " a"]
     first: Float[np.ndarray, " a"]
     twin_rank: Float[np.ndarray, " a"]
@@ -57,12 +54,23 @@ class PairDistances:
     lost: np.ndarray
     worst: Int[np.ndarray, " n"]
 
+    @cached_property
+    def d_prime(self) -> float | None:
+        """Distance of the two means in pooled standard deviations; None where neither varies."""
+        spread = np.sqrt((self.positive.var() + self.negative.var()) / 2)
+        return float((self.positive.mean() - self.negative.mean()) / spread) if spread > 1e-12 else None
+
+    @cached_property
+    def overlap(self) -> float:
+        """Shared area of the two histograms, 0 = apart, 1 = the same."""
+        return overlap_coefficient(self.positive, self.negative)
+
     def part(self, images: Int[np.ndarray, " m"]) -> PairDistances:
         """The same of some of the images; their twins are still ranked among the views of all."""
         chosen = np.zeros(len(self.positive), bool)
         chosen[images] = True
         positive = self.positive[images]
-        between = chosen[self.between].all(axis=1)
+        between = chosen[self.between[0]] & chosen[self.between[1]]
         negative, anchor = self.negative[between], chosen[self.anchor % len(chosen)]
         columns = ("anchor", "first", "twin_rank", "lost_to", "lost")
         kept: dict[str, Any] = {name: getattr(self, name)[anchor] for name in columns}
@@ -70,11 +78,9 @@ class PairDistances:
             self,
             positive=positive,
             negative=negative,
-            between=self.between[between],
+            between=self.between[:, between],
             n_negative=2 * len(images) * (len(images) - 1),
             auc=_auc(positive, negative),
-            d_prime=_d_prime(positive, negative),
-            overlap=overlap_coefficient(positive, negative),
             r_at_1=float(kept["first"].mean()),
             mrr=float((1 / kept["twin_rank"]).mean()),
             worst=self.worst[chosen[self.worst]],
@@ -99,7 +105,7 @@ def _negatives(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(views) // 2
     cosine, i, j = _drawn_negatives(views, n)
     order = np.argsort(cosine)
-    return cosine[order], np.column_stack([i % n, j % n]).astype(np.int32)[order]
+    return cosine[order], np.stack([i % n, j % n]).astype(np.int32)[:, order]
 
 
 def _drawn_negatives(views: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,11 +129,6 @@ def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
     positive, negative = positive.round(12), negative.round(12)
     below, upto = (np.searchsorted(negative, positive, side=side) for side in ("left", "right"))
     return float((below + upto).mean() / (2 * len(negative)))
-
-
-def _d_prime(positive: np.ndarray, negative: np.ndarray) -> float | None:
-    spread = np.sqrt((positive.var() + negative.var()) / 2)
-    return float((positive.mean() - negative.mean()) / spread) if spread > 1e-12 else None
 
 
 def overlap_coefficient(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> float:
@@ -182,8 +183,6 @@ def pair_distances(z_a: Float[np.ndarray, "n d"], z_b: Float[np.ndarray, "n d"])
         n_negative=2 * n * (n - 1),
         exact=len(negative) == 2 * n * (n - 1),
         auc=_auc(positive, negative),
-        d_prime=_d_prime(positive, negative),
-        overlap=overlap_coefficient(positive, negative),
         anchor=anchor,
         first=first,
         twin_rank=rank,

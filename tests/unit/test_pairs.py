@@ -28,7 +28,7 @@ def test_equals_a_loop(rng):
     np.testing.assert_allclose(found.positive, positive)
     np.testing.assert_allclose(found.negative, np.sort(negative))
     unit = np.concatenate([a, b]) / np.linalg.norm(np.concatenate([a, b]), axis=1, keepdims=True)
-    for cosine, (i, j) in zip(found.negative, found.between, strict=True):
+    for cosine, (i, j) in zip(found.negative, found.between.T, strict=True):
         assert np.isclose(unit[[i, i + 12]] @ unit[[j, j + 12]].T, cosine).any()
     assert found.n_negative == len(negative) == 2 * 12 * 11
     assert found.exact
