@@ -157,7 +157,8 @@ class Watch:
             DataError: what the network gives is not finite.
         """
         table, pairs = self._tables(model)
-        return diagnose(table, pairs=pairs, references=self._reference), self._accuracy(model, table)
+        found = diagnose(table, pairs=pairs, references=self._reference, intervals=False)
+        return found, self._accuracy(model, table)
 
     def look(self, model: SimClr) -> Look:
         """What the sample says now, within the share of the time."""
