@@ -14,7 +14,7 @@ from simclr_core.cloud import KNOT_FEWEST, KNOT_SHARE
 from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
 from simclr_core.registry import Label, number
-from simclr_core.spectrum import CLIFF, LATE, TAIL, USED, USED_POSITIVE, cloud_cliff
+from simclr_core.spectrum import CLIFF, LATE, LIVE, TAIL, USED, USED_POSITIVE, cloud_cliff
 
 
 # -- complete ------------------------------------------------------------------------------------------------
@@ -140,7 +140,9 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
             x=moving,
         )
         return Judgement("fail", moving, "moving_share", limits.columns, text)
-    if live < limits.live:
+    # Where a few loud rows hold the variance, the same rows at length 1 show that no direction is lost.
+    unit = e.cloud.unit_eigenvalue
+    if live < limits.live and (unit > LIVE * unit[0]).sum() < limits.live * limit:
         text = say(
             "Only {x:.0%} of the directions hold more than a millionth of the largest variance.",
             "仅 {x:.0%} 的方向方差超过最大值的百万分之一。",
@@ -148,8 +150,6 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
         )
         return Judgement("fail", live, "live_share", limits.live, text)
     few = few_directions(e.cloud.d, limits.few)
-    # Where a few loud rows hold the variance, the same rows at length 1 do not.
-    unit = e.cloud.unit_eigenvalue
     if pr < few and unit.sum() ** 2 / (unit**2).sum() < limits.loud * few:
         text = say(
             "The variance sits in about {pr:.1f} of {d} directions.",
