@@ -127,7 +127,7 @@ def _constant(tau: float) -> dict[str, Any]:
 
 def few_negatives(f: Facts, found: SpaceReport) -> Sign | None:
     train = f.config.train
-    if not f.has_negatives or train.objective in ("moco", "bank"):  # these remember negatives of earlier batches
+    if f.source != "batch":
         return None
     text = say(
         "The batch of {b} images gives an anchor {n} negatives.",

@@ -191,10 +191,9 @@ def bench(args: Namespace) -> dict[str, Any]:
 
 def prepare(args: Namespace) -> dict[str, Any]:
     """Make a run directory, ready for the app, from an encoder file and pictures."""
-    import shutil
-
     from simclr_core.checkpoints import load_encoder
     from simclr_core.pipeline import LOOKED_AT, write_embeddings
+    from simclr_core.train import WEIGHTS, save_model
 
     run = RunDir(args.out)
     with run.locked(), told(run):
@@ -204,7 +203,9 @@ def prepare(args: Namespace) -> dict[str, Any]:
         encoder = load_encoder(args.encoder)
         images = _images(args, encoder.image_size, args.split).sample(LOOKED_AT)
         with run.new_checkpoint(0) as folder:
-            shutil.copy(_weights(args.encoder), folder / "model.safetensors")
+            save_model(
+                encoder.module, encoder.config, folder / WEIGHTS
+            )  # in this program's layout, whatever it was read from
         imported = {"encoder": str(args.encoder), "images": args.images, "split": args.split}
         run.write_config(replace(encoder.config, images=args.images), imported=imported)
         untrained = load_encoder(f"untrained:{run.path}")
@@ -244,9 +245,3 @@ def sheet(args: Namespace) -> dict[str, Any]:
     made = Sheet(seed=args.seed, images=args.images, temperature=args.temperature)
     write_atomic(Path(args.out), handout(made, args.lang, key=args.key).encode())
     return {"out": args.out} | asdict(made) | {"key": args.key, "total": made.problems()["1"].right.mean}
-
-
-def _weights(path: str) -> Path:
-    from simclr_core.checkpoints import weights_file
-
-    return weights_file(Path(path))

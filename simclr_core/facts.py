@@ -21,7 +21,6 @@ from simclr_core.tables import load_embeddings
 from simclr_core.verdict import run_facts
 
 FLAT = 1e-5  # the ε that BatchNorm adds to a variance: below it a channel carries less than that constant
-WITHOUT_NEGATIVES = ("alignment",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +36,7 @@ class Facts:
         dead_h, dead_untrained: share of the columns of h that do not change from image to image, after and before.
         flat_channels: share of BatchNorm's channels whose running variance is below its own ε.
         copies: share of the training pictures whose pixels equal another's.
+        source: where the objective takes its negatives from: "batch", "memory" of earlier batches, or "none".
     """
 
     config: RunConfig
@@ -49,6 +49,7 @@ class Facts:
     dead_untrained: float | None = None
     flat_channels: float | None = None
     copies: float | None = None
+    source: str = "batch"
 
     def late(self, name: str) -> float | None:
         """Mean of a reported number over the last tenth of the reports; None where it was not reported."""
@@ -79,7 +80,7 @@ class Facts:
     @property
     def has_negatives(self) -> bool:
         """Whether the objective pushes different images apart."""
-        return self.config.train.objective not in WITHOUT_NEGATIVES
+        return self.source != "none"
 
 
 def read_facts(run: RunDir, table: EmbeddingTable) -> Facts | None:
@@ -96,6 +97,7 @@ def read_facts(run: RunDir, table: EmbeddingTable) -> Facts | None:
     return Facts(
         config=run.config,
         images=run.info.get("images"),
+        source=run.info.get("negatives", "batch"),
         rows=read_metrics(run.metrics_path),
         loss=run_facts(run),
         norm_z=_norm(table),

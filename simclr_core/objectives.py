@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -76,10 +76,11 @@ class Objective(nn.Module):
     """An objective made for one run: the loss of a batch, what it remembers, and what its values are read against.
 
     `needs` names what a batch must bring beyond views and index ("keys", "label"); `momentum` is the momentum encoder's, for
-    those that need keys.
+    those that need keys. `negatives` says where they come from: the batch, a memory of earlier batches, or nowhere.
     """
 
     needs: frozenset[str] = frozenset()
+    negatives: Literal["batch", "memory", "none"] = "batch"
     momentum: float | None = None
 
     def __init__(self, params: Any, setting: Setting) -> None:
@@ -239,6 +240,8 @@ class Moco(Objective):
     and neither is an older key of the anchor's own image; the first step, which has none at all, is 0 and flat.
     """
 
+    negatives = "memory"
+
     needs = frozenset({"keys"})
 
     def __init__(self, params: MocoParams, setting: Setting) -> None:
@@ -294,6 +297,8 @@ class Bank(Objective):
     seen before has an empty slot itself; its target is then the mean of its other views, without gradient.
     """
 
+    negatives = "memory"
+
     def __init__(self, params: BankParams, setting: Setting) -> None:
         super().__init__(params, setting)
         self.bank = Slots(setting.images, setting.dim)
@@ -320,6 +325,8 @@ class Bank(Objective):
 
 class AlignmentOnly(Objective):
     """The squared distance of views; it has no temperature."""
+
+    negatives = "none"
 
     def __init__(self, params: Any, setting: Setting) -> None:
         if setting.learned:

@@ -280,7 +280,7 @@ class TrainStep:
     """One reported step of a training run. Losses in nats, cosines of z, rates in images (not views) per second.
 
     `dim` is the width of z, which bounds `effective_rank`; `knn_accuracy` is that of a held-out sample, at the steps where
-    it was looked at; `alarms` are the ids of what looks wrong at this step (`monitors.ALARMS`, or "h:" or "z:" and a verdict).
+    it was looked at; `alarms` are the ids of what looks wrong at this step (`alarms.ALARMS`, or "h:" or "z:" and a verdict).
     """
 
     step: int

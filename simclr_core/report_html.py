@@ -225,7 +225,7 @@ def _numbers(data: Mapping[str, Any], references: Mapping[str, Any], space: str,
     beside = data["beside"]
     rows = []
     for name, choice in DIAGNOSTICS.items():
-        value = data["metrics"][name]
+        value = data["metrics"].get(name)
         own = say("not_measured") if value is None else f"<b>{number(value)}</b>"
         others = (number(beside.get(kind, {}).get(name)) for kind in REFERENCES)
         interval = _interval(data.get("intervals", {}).get(name))

@@ -112,7 +112,8 @@ class Training:
             for line in self.learner.objective.lines(*shape)
         ]
         pictures = {"data_digest": self.images.digest, "images": len(self.images), "copies": self.images.copies}
-        run.write_config(self.config, run_id=identity, reference_lines=lines, **pictures)
+        negatives = self.learner.objective.negatives
+        run.write_config(self.config, run_id=identity, reference_lines=lines, negatives=negatives, **pictures)
 
     def _restore(self, run: RunDir) -> None:
         folder = run.latest_checkpoint

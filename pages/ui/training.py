@@ -28,6 +28,7 @@ from simclr_core.config import (
 from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
 from simclr_core.recipes import RECIPES, recipe
 from simclr_core.records import ImageSet
+from simclr_core.registry import make_params
 from simclr_core.store import JobDir, RunDir, require_space, write_atomic
 
 STARTED = "train.started"
@@ -122,10 +123,15 @@ def recipe_part() -> None:
 
 
 def use_recipe(name: str) -> None:
-    """Fill the form with a recipe's settings; pictures, name and device stay as they are."""
+    """Fill the form with a recipe's settings; pictures and the run's name stay as they are."""
+    from simclr_core.objectives import OBJECTIVES
+
     config = recipe(name)
     for part, key in ((config.augment, "train.augment"), (config.model, "train.model"), (config.train, "train.train")):
         prefill(part, key)
+    prefill(config, "train.run")
+    own = make_params(OBJECTIVES[config.train.objective].params, config.train.objective_params)
+    prefill(own, f"train.objective.{config.train.objective}")
     st.session_state["train.backbone"] = config.model.backbone
     st.session_state["train.objective"] = config.train.objective
 

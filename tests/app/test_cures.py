@@ -9,6 +9,7 @@ from pages.ui import cures, jobs, reports
 from pages.ui.monitor import REQUEST
 from pages.ui.numbertable import short
 from simclr_core.config import RunConfig, with_overrides
+from simclr_core.objectives import OBJECTIVES
 from simclr_core.records import EmbeddingTable
 from simclr_core.store import RunDir, read_json, write_atomic
 from simclr_core.tables import load_embeddings, save_embeddings
@@ -22,7 +23,8 @@ def sick(root, settings=("train.objective=alignment",), name="sick") -> RunDir:
     """A run whose z is one point, made with a spoiled setting."""
     run = build_run(root / name)
     config = with_overrides(RunConfig(images="digits"), settings).resolved(N)
-    run.write_config(config, run_id="0123456789ab", images=N, copies=0.0)
+    negatives = OBJECTIVES[config.train.objective].run.negatives
+    run.write_config(config, run_id="0123456789ab", images=N, copies=0.0, negatives=negatives)
     path = run.path / "embeddings/encoder.npz"
     table = load_embeddings(path)
     z = nine_clouds(0, N, 16)["point"]

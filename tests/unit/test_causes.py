@@ -11,7 +11,7 @@ from simclr_core.cause_rules import Ramp
 from simclr_core.causes import CAUSES, LEAST, causes_to_json, cured, likely_causes
 from simclr_core.config import RunConfig, with_overrides
 from simclr_core.evidence import RunFacts
-from simclr_core.facts import WITHOUT_NEGATIVES, Facts, read_facts
+from simclr_core.facts import Facts, read_facts
 from simclr_core.objectives import OBJECTIVES
 from simclr_core.records import EmbeddingTable
 from simclr_core.store import RunDir
@@ -48,7 +48,8 @@ def facts(settings=(), *, rows=1200, falling=0.0, chance_purity=0.1, right=0.5, 
     report |= {"contrastive_accuracy": right}
     common = {"norm_z": 6.2, "norm_z_untrained": 0.38, "dead_h": 0.1, "dead_untrained": 0.25, "copies": 0.0}
     loss = RunFacts(progress=0.16, falling=falling, share_done=1.0)
-    return Facts(config=config, images=1460, rows=[report], loss=loss, **(common | known))
+    source = OBJECTIVES[config.train.objective].run.negatives
+    return Facts(config=config, source=source, images=1460, rows=[report], loss=loss, **(common | known))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,8 @@ def test_a_spoiled_setting_is_the_first_cause_and_its_cure_makes_it_ordinary(spa
     assert causes[0].score > 0.4
     config = cured(run.config, causes[0].cure)
     assert (config == run.config) == (name in ("copies", "unrelated_views"))
-    mended = replace(run, config=config.resolved(1460))
+    source = OBJECTIVES[config.train.objective].run.negatives
+    mended = replace(run, config=config.resolved(1460), source=source)
     if known.keys() <= {"rows", "falling"} and name != "few_steps":  # else it takes a new run to see
         mended = replace(mended, rows=[{**run.rows[0], "temperature": config.train.temperature}])
         assert CAUSES[name].run(mended, found) is None or CAUSES[name].run(mended, found).fit < LEAST
@@ -134,7 +136,7 @@ def test_a_larger_batch_keeps_the_number_of_steps_and_an_automatic_rate(space):
 
 def test_a_queue_gives_a_small_batch_its_negatives(space):
     run = facts(["train.batch_size=4", "model.norm=group"])
-    remembered = replace(run, config=replace(run.config, train=replace(run.config.train, objective="moco")))
+    remembered = facts(["train.batch_size=4", "model.norm=group", "train.objective=moco"])
     assert "few_negatives" in {c.id for c in likely_causes(ill(space, "undertrained"), run)}
     assert "few_negatives" not in {c.id for c in likely_causes(ill(space, "undertrained"), remembered)}
 
@@ -147,8 +149,8 @@ def test_views_with_recipes_of_their_own_are_judged_and_mended_together(space):
     assert cured(both.config, cause.cure).view_augments[0].crop_scale == (0.2, 1.0)
 
 
-def test_objectives_without_negatives_are_known():
-    assert set(WITHOUT_NEGATIVES) <= set(OBJECTIVES)
+def test_every_objective_says_where_its_negatives_come_from():
+    assert {choice.run.negatives for choice in OBJECTIVES.values()} == {"batch", "memory", "none"}
 
 
 # -- the facts ---------------------------------------------------------------------------------------------------------

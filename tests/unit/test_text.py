@@ -59,8 +59,8 @@ def test_same_placeholders_and_no_empty_text(code):
 @pytest.fixture
 def third_language(tmp_path, monkeypatch):
     """A session in a language of which one file says next to nothing."""
-    for path in text.FOLDER.glob("*.toml"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for code in ("en", "zh"):
+        (tmp_path / f"{code}.toml").write_bytes((text.FOLDER / f"{code}.toml").read_bytes())
     (tmp_path / "eo.toml").write_text(
         '[language]\nname = "Esperanto"\ntag = "eo"\n'
         '[common]\nyes = "jes"\n'
