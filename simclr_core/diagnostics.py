@@ -140,20 +140,20 @@ def intrinsic_dim(cloud: Cloud) -> float:
 def _labels(cloud: Cloud) -> np.ndarray:
     if cloud.label is None:
         raise Undefined(Label("these rows have no labels", "这些行没有标签"))
-    if len(np.unique(cloud.label)) < 2:
-        raise Undefined(Label("all rows have one label", "所有行只有一个标签"))
     return cloud.label
 
 
 def knn_purity(cloud: Cloud) -> float:
     """Share of the 20 nearest rows that carry the row's own label; read beside chance and untrained."""
     label = _labels(cloud)
+    if len(np.unique(label)) < 2:
+        raise Undefined(Label("all rows have one label", "所有行只有一个标签"))
     _needs_neighbours(cloud, PURITY_K)
     return float((label[cloud.neighbours.index] == label[:, None]).mean())
 
 
 def chance_purity(cloud: Cloud) -> float:
-    """What `knn_purity` is where neighbours know nothing of labels: the chance that another row has the same label."""
+    """What `knn_purity` is where neighbours know nothing of labels: the chance that two rows have one label; 1 where all do."""
     count = np.unique(_labels(cloud), return_counts=True)[1]
     return float((count * (count - 1)).sum() / (cloud.n * (cloud.n - 1)))
 

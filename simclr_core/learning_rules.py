@@ -29,18 +29,20 @@ def purity_gain(e: Evidence) -> tuple[float, bool]:
 class ShortcutLimits(Limits):
     """The views are told apart all but perfectly, yet neighbours know no more of the classes than before training."""
 
-    SOURCE = "chosen: solved pairs, and purity that rose by no more than twice the noise of 2,000 rows"
+    SOURCE = "chosen on seeds 0 and 1 of the failure zoo (docs/zoo.md), held on seed 2"
 
     auc: float = number(0.99, 0.5, 1, Label("AUC of the pairs", "视图对的 AUC"))
-    twin: float = number(0.8, 0, 1, Label("share of twins found first", "孪生视图排第一的占比"))
-    gain: float = number(0.02, 0, 1, Label("purity gain over untrained that fails", "判为不合格的纯度增益"))
+    twin: float = number(0.6, 0, 1, Label("share of twins found first", "孪生视图排第一的占比"))
+    gain: float = number(0.04, 0, 1, Label("purity gain over untrained that fails", "判为不合格的纯度增益"))
+    easy: float = number(0.9, 0.5, 1, Label("AUC before training that is too easy", "训练前 AUC 达此值即任务太易"))
+    gain_easy: float = number(0.08, 0, 1, Label("… purity gain that fails then", "……此时判为不合格的纯度增益"))
     gain_chance: float = number(0.05, 0, 1, Label("… over chance, untrained unknown", "……未训练值未知时，超出随机"))
 
 
 def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
     auc, twin = e.need("pair_auc"), e.need("twin_r_at_1")
     gain, known = purity_gain(e)
-    bound = limits.gain if known else limits.gain_chance
+    bound = _least_gain(e, limits) if known else limits.gain_chance
     solved = auc >= limits.auc and twin >= limits.twin
     severity: Severity = "ok" if not solved or gain >= 2 * bound else "warn" if gain >= bound else "fail"
     than = Label("the untrained encoder", "未训练的编码器") if known else Label("chance", "随机水平")
@@ -62,7 +64,7 @@ def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
             )
     else:
         text = say(
-            "The twin is found {t:.0%} of the time (AUC {a:.3f}), but neighbours share a class no more often than for "
+            "The twin is found {t:.0%} of the time (AUC {a:.3f}), but neighbours share a class hardly more often than for "
             + than.en
             + " ({g:+.3f}): the views are told apart by something that is not content.",
             "孪生视图有 {t:.0%} 排第一（AUC {a:.3f}），但近邻的同类比例相对"
@@ -76,16 +78,29 @@ def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
     return Judgement(severity, purity, "knn_purity", purity - gain + bound, text)
 
 
+def _least_gain(e: Evidence, limits: ShortcutLimits) -> float:
+    """The purity that must be gained: more where even an untrained encoder tells the views apart, by colours for example."""
+    before = e.reference("untrained", "pair_auc")
+    return limits.gain_easy if before is not None and before >= limits.easy else limits.gain
+
+
 # -- undertrained --------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndertrainedLimits(Limits):
-    """Where the loss stands between its ceiling (all embeddings equal) and its floor."""
+    """Where the loss stands between its ceiling (all embeddings equal) and its floor; where held-out views stand.
 
-    SOURCE = "runs stopped early: a fifth of the way is passed within the first epoch"
+    In a batch of two the loss falls by guessing among three: then only views that were not trained on tell.
+    """
+
+    SOURCE = "runs stopped early: a fifth of the way is passed within the first epoch; views: the zoo's batch of two"
 
     fail: float = number(0.2, 0, 1, Label("share of the way that fails", "判为不合格的进度"))
     warn: float = number(0.35, 0, 1, Label("share of the way that warns", "提示的进度"))
     falling: float = number(0.05, 0, 1, Label("late fall that warns", "提示的后期降幅"))
+    views: float = number(0.65, 0, 1, Label("AUC's way from untrained to 1", "AUC 从未训练到 1 的进度"))
+    purity: float = number(0.05, 0, 1, Label("… purity gain that clears", "……可排除嫌疑的纯度增益"))
+    kind: float = number(0.5, 0, 1, Label("… unless so many are of one class", "……除非同类占比达此值"))
+    room: float = number(0.1, 0, 1, Label("… where there is so much to gain", "……尚有如此提升空间时"))
 
 
 def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
@@ -97,6 +112,8 @@ def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
         raise Undefined(Label(en, "该运行没有记录损失，或其目标函数没有上下界"))
     severity: Severity = "fail" if progress < limits.fail else "warn" if progress < limits.warn else "ok"
     values = {"p": progress, "done": e.run.share_done, "f": e.run.falling}
+    if severity != "fail" and _little_learned(e, limits):
+        return _views_untold(e, limits)
     if severity == "ok" and (e.run.falling > limits.falling or e.run.share_done < 0.5):
         text = say(
             "The loss was still falling when training ended ({done:.0%} of the planned steps): train longer.",
@@ -110,6 +127,31 @@ def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
         **values,
     )
     return Judgement(severity, progress, "loss_progress", limits.fail, text)
+
+
+def _little_learned(e: Evidence, limits: UndertrainedLimits) -> bool:
+    """Whether held-out views are told apart little better than before training, and neighbours share no more classes."""
+    auc, before = e.metrics["pair_auc"], e.reference("untrained", "pair_auc")
+    if auc is None or before is None or 1 - before < limits.room:
+        return False
+    kind = e.metrics["chance_purity"]
+    if kind is not None and kind >= limits.kind:  # among pictures of one class views are hard to tell apart
+        return False
+    purity, untrained = e.metrics["knn_purity"], e.reference("untrained", "knn_purity")
+    cleared = purity is not None and untrained is not None and purity - untrained >= limits.purity
+    return not cleared and auc - before < limits.views * (1 - before)
+
+
+def _views_untold(e: Evidence, limits: UndertrainedLimits) -> Judgement:
+    auc, before = e.need("pair_auc"), e.reference("untrained", "pair_auc") or 0.0
+    text = say(
+        "The loss fell, but views of pictures not trained on are told apart little better than before (AUC {a:.2f}, untrained "
+        "{b:.2f}): too few pictures, too few steps, or a batch too small to be hard.",
+        "损失已下降，但未参与训练的图像，视图区分仅略好于训练前（AUC {a:.2f}，未训练 {b:.2f}）：图像或步数太少，或批太小。",
+        a=auc,
+        b=before,
+    )
+    return Judgement("fail", auc, "pair_auc", before + limits.views * (1 - before), text)
 
 
 # -- over-uniform --------------------------------------------------------------------------------------------
@@ -167,7 +209,7 @@ class FalseNegativesLimits(Limits):
 
 def false_negatives(e: Evidence, limits: FalseNegativesLimits) -> Judgement:
     rate, twin = e.need("chance_purity"), e.need("twin_r_at_1")
-    gain, _ = purity_gain(e)
+    gain = purity_gain(e)[0] if rate < 1 else 0.0  # one class alone: no purity to gain
     severity = grade(rate, limits.warn, limits.fail)
     if twin >= limits.twin or gain >= limits.gain:
         severity = "ok"

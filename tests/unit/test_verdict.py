@@ -190,6 +190,17 @@ def test_shortcut_needs_labels_and_pairs(rng, g):
     assert finding(report, "shortcut").reference == {"untrained": 0.02, "pixels": 0.1}
 
 
+def test_a_shortcut_is_suspected_sooner_where_an_untrained_encoder_tells_views_apart(rng, g):
+    x, label = g(600, 64).astype(np.float32), rng.integers(0, 10, 600)
+    pairs = pairs_of(x[:200], (x[:200] + 0.1 * g(200, 64)).astype(np.float32))
+    purity = measure(x, label)["knn_purity"]
+    known = {"knn_purity": purity - 0.06, "pair_auc": 0.95}
+    report = diagnose(table(x, label=label), pairs=pairs, references={"untrained_h": known})
+    assert finding(report, "shortcut").severity == "fail"
+    report = diagnose(table(x, label=label), pairs=pairs, references={"untrained_h": known | {"pair_auc": 0.6}})
+    assert finding(report, "shortcut").severity == "warn"
+
+
 def test_content_is_no_shortcut(rng, g):
     label = rng.integers(0, 5, 600)
     x = (unit(g(5, 64))[label] + 0.8 * g(600, 64) / 8).astype(np.float32)
@@ -218,6 +229,14 @@ def test_false_negatives(rng, g):
     assert "nearer than the twin" in finding(report, "false_negatives").sentence
 
 
+def test_one_class_alone_is_all_false_negatives(g):
+    x, label = g(600, 12).astype(np.float32), np.ones(600, np.int64)
+    pairs = pairs_of(x[:200], (x[:200] + 1.0 * g(200, 12)).astype(np.float32), label[:200])
+    report = diagnose(table(x, label=label), pairs=pairs)
+    assert (report.verdict, finding(report, "false_negatives").value) == ("false_negatives", 1)
+    assert finding(report, "knn_purity").value is None
+
+
 def make_run(path, losses, ceiling=6.0, floor=1.0, steps=None):
     run = RunDir(path)
     run.write_config(RunConfig())
@@ -240,6 +259,28 @@ def test_undertrained(tmp_path, g):
     assert "still falling" in finding(report, "undertrained").sentence
     stopped = diagnose(table(x), run=make_run(tmp_path / "stopped", [6.0, 3.0, 3.0], steps=50))
     assert finding(stopped, "undertrained").severity == "warn"
+
+
+def test_a_loss_that_fell_on_an_easy_task_is_undertrained_where_views_tell(tmp_path, g):
+    """As in a batch of two: half of the way of the loss, hardly any of the views'."""
+    run = make_run(tmp_path / "run", [6 - 3 * min(1, i / 20) for i in range(60)])
+    scale = np.arange(1, 33) ** -0.7
+    x = g(300, 32) * scale
+    near, far = (pairs_of(x[:200], (x[:200] + r * g(200, 32) * scale).astype(np.float32)) for r in (0.5, 8.0))
+    before = {"untrained_h": {"pair_auc": 0.7}}
+    assert verdict(x, run=run, pairs=near, references=before) == "healthy"
+    assert verdict(x, run=run, pairs=far) == "healthy"
+    report = diagnose(table(x.astype(np.float32)), run=run, pairs=far, references=before)
+    found = finding(report, "undertrained")
+    assert (report.verdict, found.threshold) == ("undertrained", pytest.approx(0.895))
+    assert "not trained on" in found.sentence
+    gained = {"untrained_h": {"pair_auc": 0.7, "knn_purity": 0.2}}
+    label = np.sign(x[:, 0]).astype(int) + 1
+    assert (
+        diagnose(table(x.astype(np.float32), label=label), run=run, pairs=far, references=gained).verdict == "healthy"
+    )
+    # No room to gain: views without augmentation are told apart by any network.
+    assert verdict(x, run=run, pairs=far, references={"untrained_h": {"pair_auc": 0.95}}) == "healthy"
 
 
 def test_a_run_without_bounds_or_metrics_is_not_judged(tmp_path, g):
