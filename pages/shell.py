@@ -62,6 +62,11 @@ PAGES = {  # file and URL path → entry; the first is home
         Label("Train with and without negatives, step by step.", "有无负样本两种情形，逐步训练。"),
         section=LEARN,
     ),
+    "queue": Entry(
+        ":material/view_week:", Label("Queue, bank, big batch", "队列、记忆库与大批次"),
+        Label("Three ways to many negatives and what each costs.", "获得大量负样本的三种办法及其代价。"),
+        section=LEARN,
+    ),
     "worksheet": Entry(
         ":material/edit_note:", Label("Work sheet", "习题单"),
         Label("Six exercises, graded as you type, and a sheet to print.", "六道习题，边填边批改，还可打印。"),

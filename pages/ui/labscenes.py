@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.components.lab import DIM, IMAGES, Setting
+from pages.ui.quiz import question
 from pages.ui.text import t
 from pages.ui.widgets import KEEP
 from simclr_core.similarity import loss_ceiling
@@ -83,18 +84,8 @@ def choose_setting() -> Setting:
 
 
 def ask(name: str) -> None:
-    """The question of a scene, to be answered before one looks; then what is right and why."""
-    with st.container(border=True):
-        answer = st.radio(
-            t(f"lab.scenes.{name}.question"), ("a", "b", "c"), index=None, key=f"lab.{name}.answer",
-            format_func=lambda option: t(f"lab.scenes.{name}.{option}"), persist_state=KEEP,
-        )  # fmt: skip
-        if answer is None:
-            st.caption(t("lab.predict"))
-        elif answer == SCENES[name].answer:
-            st.success(t(f"lab.scenes.{name}.reveal", **known()), icon=":material/check:")
-        else:
-            st.info(t(f"lab.scenes.{name}.reveal", **known()), icon=":material/lightbulb:")
+    """The question of a scene."""
+    question(f"lab.scenes.{name}", SCENES[name].answer, **known())
 
 
 def known() -> dict[str, Any]:

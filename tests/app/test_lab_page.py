@@ -26,7 +26,7 @@ def test_every_scene_opens_by_its_link_and_asks(open_page, name, lang):
     at = open_page("lab", lang=lang, **{k: str(v) for k, v in SCENES[name].setting.items()})
     assert not at.exception
     assert at.session_state["lab.scene"] == name
-    assert at.radio(key=f"lab.{name}.answer").value is None
+    assert at.radio(key=f"lab.scenes.{name}.answer").value is None
     assert not at.success
     assert not at.info
 
@@ -34,10 +34,10 @@ def test_every_scene_opens_by_its_link_and_asks(open_page, name, lang):
 @pytest.mark.parametrize("name", SCENES)
 def test_a_scene_tells_after_the_answer(open_page, name):
     at = open_page("lab", **{k: str(v) for k, v in SCENES[name].setting.items()})
-    at = at.radio(key=f"lab.{name}.answer").set_value(SCENES[name].answer).run()
+    at = at.radio(key=f"lab.scenes.{name}.answer").set_value(SCENES[name].answer).run()
     assert len(at.success) == 1
     wrong = next(option for option in "abc" if option != SCENES[name].answer)
-    at = at.radio(key=f"lab.{name}.answer").set_value(wrong).run()
+    at = at.radio(key=f"lab.scenes.{name}.answer").set_value(wrong).run()
     assert not at.success
     assert "{" not in at.info[0].value
 

@@ -1,0 +1,33 @@
+"""A question to be answered before one looks; then what is right, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.text import t
+from pages.ui.widgets import KEEP
+
+OPTIONS = ("a", "b", "c")
+
+
+def question(name: str, answer: str, **values: Any) -> None:
+    """Ask, and tell once something was chosen.
+
+    Args:
+        name: the table of the catalogue that holds `question`, the options `a`, `b`, `c`, and `reveal`.
+        answer: the right option.
+        values: what the texts are filled in with.
+    """
+    with st.container(border=True):
+        chosen = st.radio(
+            t(f"{name}.question", **values), OPTIONS, index=None, key=f"{name}.answer",
+            format_func=lambda option: t(f"{name}.{option}", **values), persist_state=KEEP,
+        )  # fmt: skip
+        if chosen is None:
+            st.caption(t("common.predict"))
+        elif chosen == answer:
+            st.success(t(f"{name}.reveal", **values), icon=":material/check:")
+        else:
+            st.info(t(f"{name}.reveal", **values), icon=":material/lightbulb:")
