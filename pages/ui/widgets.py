@@ -184,6 +184,7 @@ def _several(meta: Mapping[str, Any], text: str, note: str | None, key: str, beg
         text,
         list(shown),
         selection_mode="multi",
+        wrap=True,
         default=list(begin),
         format_func=lambda n: label(shown[n]),
         help=note,
