@@ -48,7 +48,10 @@ _STYLE = """
 .sheet table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 .sheet th, .sheet td { border: 1px solid rgb(128 128 128 / 30%); padding: 5px 9px; text-align: right; font-weight: 400; }
 .sheet th { opacity: 0.7; }
-@container (max-width: 560px) { .sheet table { font-size: 0.8rem; } .sheet th, .sheet td { padding: 4px 5px; } }
+@container (max-width: 560px) {
+  .sheet table { font-size: 0.8rem; width: 100%; table-layout: fixed; min-width: 430px; }
+  .sheet th, .sheet td { padding: 4px; }
+}
 .sheet td:has(b) { outline: 2px solid currentColor; outline-offset: -2px; }
 </style>
 """
@@ -108,7 +111,7 @@ def _feedback(kind: Literal["right", "note", "wrong"], text: str) -> None:
 def numbers(book: Book, number: str, tasks: str) -> None:
     """The matrix beside the tasks, then a card for each anchor and one for the mean."""
     q = book.problems[number]
-    top = st.grid(2, min_column_width=340, gap="large")
+    top = st.grid(2, min_column_width=340 if len(q.similarity) <= 6 else 560, gap="large")
     with top.cell():
         st.markdown(tasks)
         st.latex(r"L_{i,j} = -\ln \frac{e^{s_{ij}/\tau}}{\sum_{k \neq i} e^{s_{ik}/\tau}}")
