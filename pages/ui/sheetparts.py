@@ -35,7 +35,7 @@ EXPERIMENTS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
     },
     "3": {
         "one": ("temperature", {"t": "{tau}", "b": "own", "o": "{pair}"}),
-        "batch": ("batch", {}),
+        "batch": ("batch", {"batch.tau": "{tau}"}),
         "equal": ("temperature", {"b": "equal"}),
     },
     "4": {"views": ("views", {}), "train": ("train", {}), "queue": ("queue", {})},
