@@ -17,7 +17,7 @@ from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.kernels.ntxent import FLOAT32_MIN_TEMPERATURE, Form, NtXent
 
 DENSE_MAX_ROWS = 4096  # above this many views tiles are both faster and smaller (benchmarks/results/loss.json)
-TILE = 512
+TILE = 128
 
 
 def unit_rows(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -25,25 +25,20 @@ def unit_rows(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
     return functional.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1)
 
 
-def _require_positive(temperature: float | Tensor) -> None:
+def _require_views(views: Sequence[Tensor], temperature: float | Tensor) -> None:
     if not temperature > 0:
         raise ConfigError(sentence("temperature", "larger than 0", float(temperature), "SimCLR uses 0.1 to 0.5"))
-
-
-def _stacked(views: Sequence[Tensor], temperature: float | Tensor) -> Float[Tensor, "m d"]:
-    """Unit rows of all views, one view after another; in float64 where the temperature magnifies rounding errors."""
-    _require_positive(temperature)
     shapes = [tuple(z.shape) for z in views]
     if len(views) < 2 or len(set(shapes)) > 1 or views[0].ndim != 2 or not len(views[0]):
         found = " and ".join(map(str, shapes))
         raise DataError(f"`views` must be two or more (n, d) matrices of one shape, got {found}; align the views")
-    z = torch.cat(list(views))
-    return unit_rows(z if temperature >= FLOAT32_MIN_TEMPERATURE else z.double())
 
 
 def unit_views(views: Sequence[Tensor], temperature: float | Tensor) -> Float[Tensor, "v n d"]:
-    """The views' unit rows, as wide as a loss at this temperature needs them."""
-    return _stacked(views, temperature).view(len(views), *views[0].shape)
+    """The views' unit rows, in float64 where the temperature magnifies rounding errors."""
+    _require_views(views, temperature)
+    z = torch.cat(list(views))
+    return unit_rows(z if temperature >= FLOAT32_MIN_TEMPERATURE else z.double()).view(len(views), *views[0].shape)
 
 
 def nt_xent_views(
@@ -62,14 +57,22 @@ def nt_xent_views(
     Source: Chen et al. 2020, equation 1; averaged over positives as L_out of Khosla et al. 2020 with images as classes.
     """
     keep = tile is None and len(views) * len(views[0]) <= DENSE_MAX_ROWS
-    return _contrast(views, temperature, Form(len(views), tile=tile or TILE, keep=keep))
+    return _contrast(views, temperature, tile=tile or TILE, keep=keep)
 
 
-def _contrast(views: Sequence[Tensor], temperature: float | Tensor, form: Form) -> Float[Tensor, ""]:
-    u = _stacked(views, temperature)
-    if len(u) == 2:  # the twin is the only candidate: p = 1 whatever the weights, so exactly 0, exactly flat
-        return (u * 0).sum()
-    return NtXent.apply(u, temperature, form)
+def _contrast(
+    views: Sequence[Tensor],
+    temperature: float | Tensor,
+    *,
+    tile: int = TILE,
+    keep: bool = False,
+    decoupled: bool = False,
+) -> Float[Tensor, ""]:
+    _require_views(views, temperature)
+    if len(views) == 2 and len(views[0]) == 1:  # the twin is the only candidate: p = 1, so exactly 0, exactly flat
+        return (torch.cat(list(views)).to(torch.promote_types(views[0].dtype, torch.float32)) * 0).sum()
+    value = temperature.item() if isinstance(temperature, Tensor) else temperature
+    return NtXent.apply(temperature, Form(value, len(views), decoupled, tile, keep), *views)
 
 
 def nt_xent(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float | Tensor) -> Float[Tensor, ""]:
@@ -90,7 +93,7 @@ def nt_xent(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature
 
     Source: Chen et al. 2020, equation 1.
     """
-    return _contrast((z_a, z_b), temperature, Form(tile=TILE, keep=True))
+    return _contrast((z_a, z_b), temperature, keep=True)
 
 
 def nt_xent_tiled(
@@ -100,11 +103,11 @@ def nt_xent_tiled(
 
     Args:
         z_a, z_b, temperature: as for `nt_xent`.
-        tile: rows of the similarity matrix held at once, ≥ 1.
+        tile: rows of the similarity matrix held at once, ≥ 1; the value does not depend on it.
     """
     if tile < 1:
-        raise ConfigError(sentence("tile", "1 or larger", tile, "512 suits most processors"))
-    return _contrast((z_a, z_b), temperature, Form(tile=tile))
+        raise ConfigError(sentence("tile", "1 or larger", tile, "128 suits most processors"))
+    return _contrast((z_a, z_b), temperature, tile=tile)
 
 
 def decoupled(views: Sequence[Float[Tensor, "n d"]], *, temperature: float | Tensor) -> Float[Tensor, ""]:
@@ -116,7 +119,7 @@ def decoupled(views: Sequence[Float[Tensor, "n d"]], *, temperature: float | Ten
     if n < 2:
         raise DataError(sentence("batch", "at least 2 images", n, "without negatives this loss does not exist"))
     keep = len(views) * n <= DENSE_MAX_ROWS
-    return _contrast(views, temperature, Form(len(views), decoupled=True, tile=TILE, keep=keep))
+    return _contrast(views, temperature, keep=keep, decoupled=True)
 
 
 def supcon(
@@ -129,11 +132,11 @@ def supcon(
 
     Source: Khosla et al. 2020, L_out (equation 2).
     """
-    u = _stacked(views, temperature)
+    by_view = unit_views(views, temperature)
+    u = by_view.flatten(0, 1)
     each = torch.unique(label, return_inverse=True)[1].repeat(len(views))
     total = torch.zeros_like(u).index_add(0, each, u)  # as many rows as there could be classes
     of_class = ((total[each] * u).sum(1) - 1) / (each.bincount()[each] - 1)
-    by_view = u.view(len(views), -1, u.shape[1])
     of_twins = ((by_view.sum(0) * by_view).sum(-1).view(-1) - 1) / (len(views) - 1)
     return nt_xent_views(views, temperature=temperature) + ((of_twins - of_class) / temperature).mean()
 

@@ -9,7 +9,7 @@ from pytorch_metric_learning.losses import NTXentLoss as MetricLearning
 from pytorch_metric_learning.losses import SupConLoss
 
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.losses import _stacked, alignment_only, decoupled, nt_xent_views, supcon
+from simclr_core.losses import alignment_only, decoupled, nt_xent_views, supcon, unit_views
 from simclr_core.objectives import nt_xent, nt_xent_tiled
 
 FORMS = {
@@ -115,7 +115,7 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature):
 
 def test_different_shapes_are_refused_with_both():
     with pytest.raises(DataError, match=r"\(3, 4\) and \(2, 4\)"):
-        _stacked((torch.ones(3, 4), torch.ones(2, 4)), 0.1)
+        unit_views((torch.ones(3, 4), torch.ones(2, 4)), 0.1)
 
 
 def test_tile_must_be_positive():
