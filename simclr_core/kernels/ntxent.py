@@ -48,21 +48,31 @@ class Form(NamedTuple):
         return math.log2(math.e) / self.temperature
 
 
-def _strips(u: Tensor, form: Form) -> list[tuple[int, Tensor]]:
-    """First row and room of every strip above the diagonal; all in one place unless they are kept."""
+class Strip(NamedTuple):
+    """Some rows of the matrix from the diagonal on: the first row, room for them, and what lies left of the diagonal."""
+
+    first: int
+    room: Tensor
+    lower: Tensor
+
+
+def _strips(u: Tensor, form: Form) -> list[Strip]:
+    """All strips; in one place unless they are kept."""
     m = len(u)
     shapes = [(min(form.tile, m - first), m - first) for first in range(0, m, form.tile)]
     sizes = [rows * columns for rows, columns in shapes]
-    if form.keep:
-        rooms = u.new_empty(sum(sizes)).split(sizes)
-    else:
-        pool = u.new_empty(max(sizes))
-        rooms = tuple(pool[:size] for size in sizes)
-    return [(m - shape[1], room.view(shape)) for shape, room in zip(shapes, rooms, strict=True)]
+    pool = u.new_empty(sum(sizes) if form.keep else max(sizes))
+    rooms = pool.split(sizes) if form.keep else [pool[:size] for size in sizes]
+    lower = torch.ones(shapes[0][0], shapes[0][0], dtype=torch.bool, device=u.device).tril_()
+    return [
+        Strip(m - columns, room.view(rows, columns), lower[:rows, :rows])
+        for (rows, columns), room in zip(shapes, rooms, strict=True)
+    ]
 
 
-def _logits(u: Tensor, first: int, room: Tensor, form: Form, positive: Tensor | None = None) -> Tensor:
+def _logits(u: Tensor, strip: Strip, form: Form, positive: Tensor | None = None) -> Tensor:
     """Fill a strip with logits, −inf where no pair is; add those of positives to both their rows of `positive`."""
+    first, room, lower = strip
     rows, columns = room.shape
     images = len(u) // form.views
     room.addmm_(u[first : first + rows], u[first:].T, beta=0, alpha=form.bits)
@@ -73,7 +83,7 @@ def _logits(u: Tensor, first: int, room: Tensor, form: Form, positive: Tensor | 
             positive[first + gap : first + gap + len(twins)] += twins
         if form.decoupled:
             twins.fill_(-torch.inf)
-    room[:, :rows].masked_fill_(torch.ones(rows, rows, dtype=torch.bool, device=u.device).tril_(), -torch.inf)
+    room[:, :rows].masked_fill_(lower, -torch.inf)
     return room
 
 
@@ -94,43 +104,44 @@ def _plain(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     """Loss, and Σ_j E_ij (1/r_i + 1/r_j) u_j, from exponentials as they are."""
     strips = _strips(u, form)
     r, positive = u.new_zeros(2, len(u))
-    for first, room in strips:
-        e = _logits(u, first, room, form, positive).exp2_()
-        r[first : first + len(e)] += e.sum(1)
-        r[first:] += e.sum(0)
+    for strip in strips:
+        e = _logits(u, strip, form, positive).exp2_()
+        r[strip.first : strip.first + len(e)] += e.sum(1)
+        r[strip.first :] += e.sum(0)
     w, pulled = 1 / r, torch.zeros_like(u)
-    scratch = torch.empty_like(strips[0][1]).view(-1)
-    for first, room in strips:
-        e = room if form.keep else _logits(u, first, room, form).exp2_()
+    scratch = torch.empty_like(strips[0].room).view(-1)
+    for strip in strips:
+        e = strip.room if form.keep else _logits(u, strip, form).exp2_()
         both = scratch[: e.numel()].view_as(e)
-        torch.add(w[first : first + len(e), None], w[first:], out=both)
-        _pull(pulled, u, first, e.mul_(both))
+        torch.add(w[strip.first : strip.first + len(e), None], w[strip.first :], out=both)
+        _pull(pulled, u, strip.first, e.mul_(both))
     return _row_losses(r, positive.div_(form.views - 1), form).mean(), pulled
 
 
-def _row_max(u: Tensor, form: Form) -> Tensor:
+def _row_max(u: Tensor, strips: list[Strip], form: Form) -> Tensor:
     top = u.new_full((len(u),), -torch.inf)
-    for first, room in _strips(u, form):
-        s = _logits(u, first, room, form)
-        for part, dim in ((top[first : first + len(s)], 1), (top[first:], 0)):
+    for strip in strips:
+        s = _logits(u, strip, form)
+        for part, dim in ((top[strip.first : strip.first + len(s)], 1), (top[strip.first :], 0)):
             torch.maximum(part, s.amax(dim), out=part)
     return top
 
 
 def _shifted(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     """The same where exponentials would leave the type's range: every row less its maximum."""
-    form = form._replace(keep=False)
-    strips, top = _strips(u, form), _row_max(u, form)
+    strips = _strips(u, form._replace(keep=False))
+    top = _row_max(u, strips, form)
     r, positive = u.new_zeros(2, len(u))
-    for first, room in strips:
-        s = _logits(u, first, room, form, positive)
-        r[first : first + len(s)] += (s - top[first : first + len(s), None]).exp2_().sum(1)
-        r[first:] += (s - top[first:]).exp2_().sum(0)
+    for strip in strips:
+        s = _logits(u, strip, form, positive)
+        some = slice(strip.first, strip.first + len(s))
+        r[some] += (s - top[some, None]).exp2_().sum(1)
+        r[strip.first :] += (s - top[strip.first :]).exp2_().sum(0)
     log_r, pulled = r.log2() + top, torch.zeros_like(u)
-    for first, room in strips:
-        s = _logits(u, first, room, form)
-        p = (s - log_r[first : first + len(s), None]).exp2_() + (s - log_r[first:]).exp2_()
-        _pull(pulled, u, first, p)
+    for strip in strips:
+        s = _logits(u, strip, form)
+        p = (s - log_r[strip.first : strip.first + len(s), None]).exp2_() + (s - log_r[strip.first :]).exp2_()
+        _pull(pulled, u, strip.first, p)
     return (log_r - positive / (form.views - 1)).mean() * math.log(2), pulled
 
 
