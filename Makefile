@@ -43,7 +43,7 @@ screenshots: env           ## take the README's pictures again
 	$(BIN)/python docs/screenshots.py
 
 bench: env                 ## the app's benchmarks; CIFAR-10 needs its file: python benchmarks/bench_cifar.py npz:FILE
-	for b in views first_paint map temperature_fps; do PYTHONPATH=. $(BIN)/python benchmarks/bench_$$b.py || exit 1; done
+	for b in views loss first_paint map temperature_fps; do PYTHONPATH=. $(BIN)/python benchmarks/bench_$$b.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-artifacts

@@ -16,8 +16,10 @@ from torch.nn import functional
 from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.kernels.ntxent import FLOAT32_MIN_TEMPERATURE, Form, NtXent
 
-DENSE_MAX_ROWS = 4096  # above this many views tiles are both faster and smaller (benchmarks/results/loss.json)
-TILE = 128
+DENSE_MAX_ROWS = (
+    4096  # keeping half the matrix is faster, but beyond this takes over 64 MiB (benchmarks/results/loss.json)
+)
+TILE = 128  # fastest on processors
 
 
 def unit_rows(z: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
@@ -52,7 +54,7 @@ def nt_xent_views(
     Args:
         views: V matrices, row i of each from image i.
         temperature: > 0.
-        tile: rows of the similarity matrix held at once; whole batches up to 4,096 rows and tiles above when None.
+        tile: rows of the similarity matrix held at once. None keeps half the matrix up to 4,096 rows, and works in tiles above.
 
     Source: Chen et al. 2020, equation 1; averaged over positives as L_out of Khosla et al. 2020 with images as classes.
     """
@@ -99,7 +101,7 @@ def nt_xent(z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature
 def nt_xent_tiled(
     z_a: Float[Tensor, "n d"], z_b: Float[Tensor, "n d"], *, temperature: float | Tensor, tile: int = TILE
 ) -> Float[Tensor, ""]:
-    """The value and gradient of `nt_xent` in O(N·tile) memory.
+    """The value and gradient of `nt_xent` in O(N·tile) memory, for a third more time.
 
     Args:
         z_a, z_b, temperature: as for `nt_xent`.

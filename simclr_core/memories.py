@@ -64,7 +64,7 @@ class Slots(nn.Module):
     @torch.no_grad()
     def write(self, u: Float[Tensor, "n dim"], index: Int[Tensor, " n"], *, momentum: float) -> None:
         """Move images' slots towards new unit rows, keeping `momentum` of what they held; a first row is taken whole."""
-        keep = momentum * self.filled[index, None]
-        self.rows[index] = functional.normalize(keep * self.rows[index] + (1 - keep) * u.to(self.rows.dtype), dim=1)
+        moved = momentum * self.rows[index] + (1 - momentum) * u.to(self.rows.dtype)
+        self.rows[index] = functional.normalize(moved, dim=1)  # of an empty slot, which is 0, the new row is left
         self.filled[index] = True
         self.step.add_(1)

@@ -164,7 +164,7 @@ class TileParams(Params):
         16,
         65536,
         Label("Tile (rows)", "分块行数"),
-        Label("automatic: whole below 2,048 images, tiles above", "自动：2048 张以下整块，以上分块"),
+        Label("automatic: whole up to 4,096 views, tiles above", "自动：4096 个视图以内整块，以上分块"),
         integer=True,
         log=True,
         auto=Label("automatic", "自动"),

@@ -18,6 +18,7 @@ Logits are in bits, log₂e·s/τ, because exp2 is twice as fast as exp. Legend:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -30,6 +31,7 @@ from torch.autograd.function import once_differentiable
 # loss, so the work is done in float64; below the second each row needs its own maximum.
 FLOAT32_MIN_TEMPERATURE = 1 / 32
 FLOAT64_MIN_TEMPERATURE = 1 / 320
+SQUARE_MAX_ROWS = 512  # up to here the second half of the matrix costs less than going about it in strips
 SMALLEST_LENGTH = 1e-12  # of a row, as in torch's normalize: a zero row stays zero
 
 
@@ -118,6 +120,21 @@ def _plain(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     return _row_losses(r, positive.div_(form.views - 1), form).mean(), pulled
 
 
+def _square(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
+    """The same for few rows, from the whole matrix at once."""
+    m, positive = len(u), u.new_zeros(len(u))
+    e = u.new_empty(m, m).addmm_(u, u.T, beta=0, alpha=form.bits)
+    for gap in range(m // form.views, m, m // form.views):
+        for twins, rows in ((e.diagonal(gap), positive[:-gap]), (e.diagonal(-gap), positive[gap:])):
+            rows += twins
+            if form.decoupled:
+                twins.fill_(-torch.inf)
+    r = e.fill_diagonal_(-torch.inf).exp2_().sum(1)
+    w = 1 / r
+    pulled = torch.mm(e.mul_(w[:, None] + w), u)
+    return _row_losses(r, positive.div_(form.views - 1), form).mean(), pulled
+
+
 def _row_max(u: Tensor, strips: list[Strip], form: Form) -> Tensor:
     top = u.new_full((len(u),), -torch.inf)
     for strip in strips:
@@ -145,11 +162,17 @@ def _shifted(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     return (log_r - positive / (form.views - 1)).mean() * math.log(2), pulled
 
 
+def _way(form: Form, m: int) -> Callable[[Tensor, Form], tuple[Tensor, Tensor]]:
+    if form.temperature < FLOAT64_MIN_TEMPERATURE:
+        return _shifted
+    return _square if form.keep and m <= SQUARE_MAX_ROWS else _plain
+
+
 def _value_and_gradients(z: Tensor, form: Form) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, ∂L/∂z and ∂L/∂τ; `z` is overwritten."""
     length = torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp_min_(SMALLEST_LENGTH)
     u = z.div_(length)
-    loss, g = (_plain if form.temperature >= FLOAT64_MIN_TEMPERATURE else _shifted)(u, form)
+    loss, g = _way(form, len(u))(u, form)
     weight = 2 / (form.views - 1)
     by_view = u.view(form.views, -1, u.shape[1])
     g.view_as(by_view).sub_(by_view.sum(0), alpha=weight)

@@ -1,6 +1,8 @@
 """NT-Xent against closed forms, a double loop from the paper, two libraries, and autograd in float64."""
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from pytorch_metric_learning.losses import NTXentLoss as MetricLearning
 from pytorch_metric_learning.losses import SupConLoss
 
 from simclr_core.errors import ConfigError, DataError
-from simclr_core.losses import alignment_only, decoupled, nt_xent_views, supcon, unit_views
+from simclr_core.losses import DENSE_MAX_ROWS, alignment_only, decoupled, nt_xent_views, supcon, unit_views
 from simclr_core.objectives import nt_xent, nt_xent_tiled
 
 FORMS = {
@@ -196,3 +198,26 @@ def test_supcon_with_every_image_its_own_class_is_nt_xent():
     assert ours.item() == pytest.approx(plain.item(), rel=1e-6)
     for mine, theirs in zip(*(torch.autograd.grad(loss, [a, b]) for loss in (ours, plain)), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("leave_out", [False, True])
+@pytest.mark.parametrize(("count", "n"), [(2, 300), (3, 200), (3, 190)])
+def test_many_rows_in_strips_equal_autograd_in_float64(count, n, leave_out):
+    """More rows than fit one square, and strips that neither the rows nor the images divide."""
+    z = [x.requires_grad_() for k in range(count) for x in views(n, 8, k)[:1]]
+    ours = decoupled(z, temperature=0.1) if leave_out else nt_xent_views(z, temperature=0.1)
+    wide = [x.detach().double().requires_grad_() for x in z]
+    logits = torch.nn.functional.normalize(torch.cat(wide), dim=1)
+    logits = logits @ logits.T / 0.1
+    image = torch.arange(n).repeat(count)
+    twins = (image[:, None] == image).fill_diagonal_(False)
+    hidden = torch.eye(len(image), dtype=torch.bool) | (twins if leave_out else False)
+    rows = logits.masked_fill(hidden, -torch.inf).logsumexp(1) - (logits * twins).sum(1) / (count - 1)
+    assert ours.item() == pytest.approx(rows.mean().item(), rel=1e-6)
+    mine, theirs = (torch.cat(torch.autograd.grad(loss, x)) for loss, x in ((ours, z), (rows.mean(), wide)))
+    assert (mine - theirs).norm() <= 1e-6 * theirs.norm()
+
+
+def test_whole_batches_end_where_the_benchmark_says():
+    measured = json.loads((Path(__file__).parents[2] / "benchmarks/results/loss.json").read_text())
+    assert measured["dense_max_rows"] == DENSE_MAX_ROWS
