@@ -16,6 +16,11 @@ export function el(tag, attributes = {}, ...children) {
   return make(document.createElement(tag), attributes, children)
 }
 
+// Things side by side that wrap where there is no room.
+export function line(...parts) {
+  return el("div", { class: "line-of" }, ...parts)
+}
+
 export function svg(tag, attributes = {}, ...children) {
   return make(document.createElementNS(SVG, tag), attributes, children)
 }
@@ -52,7 +57,8 @@ export function roving(items, keys, step, more = () => false) {
 
 // A choice of one as buttons; arrow keys choose the next. Returns { node, show(name) }.
 export function radios(label, names, text, choose) {
-  const items = names.map((name) => el("button", { type: "button", role: "radio", class: "radio", "data-name": name, onclick: () => choose(name) }, text(name)))
+  const about = (name) => ({ type: "button", role: "radio", class: "radio", "data-name": name, onclick: () => choose(name) })
+  const items = names.map((name) => el("button", about(name), text(name)))
   roving(items, { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }, (at, move) => {
     const next = (at + move + items.length) % items.length
     choose(names[next])

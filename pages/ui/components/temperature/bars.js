@@ -9,10 +9,12 @@ const FORCE_LIMIT = 3 // end of the force axis, in nats per unit of cosine
 export function barsPanel(app) {
   const { batch: { m }, texts } = app
   const shares = el("span")
-  const head = el("div", { class: "bar-row bar-head", "aria-hidden": "true" }, el("span", {}, "k"), shares, el("span"), el("span", { class: "away" }, texts.force))
+  const named = [el("span", {}, "k"), shares, el("span"), el("span", { class: "away" }, texts.force)]
+  const head = el("div", { class: "bar-row bar-head", "aria-hidden": "true" }, ...named)
   const ticks = el("span", { class: "ticks" })
   const ends = [`−${FORCE_LIMIT}`, "0", `${FORCE_LIMIT}`].map((text, at) => el("i", { style: `left:${50 * at}%` }, text))
-  const axis = el("div", { class: "bar-row bar-axis", "aria-hidden": "true" }, el("span"), ticks, el("span"), el("span", { class: "ticks" }, ...ends), el("span"))
+  const scaled = [el("span"), ticks, el("span"), el("span", { class: "ticks" }, ...ends)]
+  const axis = el("div", { class: "bar-row bar-axis", "aria-hidden": "true" }, ...scaled)
   const bars = Array.from({ length: m }, (_, k) => barRow(app, k))
   roving(bars.map((b) => b.node), { ArrowUp: -1, ArrowDown: 1 }, (at, move) => stepBar(bars, at, move))
   const node = el("div", { class: "bars", role: "list", "aria-label": texts.bars_label }, head, ...bars.map((b) => b.node), axis)
@@ -49,8 +51,9 @@ function updateBars({ node, texts, bars, ticks, shares, dense }, frame) {
     bar.kind = kindOf(frame.partner, frame.row, k)
     setAttr(bar.node, "class", `bar-row bar ${bar.kind}${k === frame.col ? " lit" : ""}`)
     setText(bar.name, bar.kind === "positive" ? `${k + 1} +` : `${k + 1}`)
-    updateSet(bar.sets[0], bar.kind, frame, k, frame.log)
-    if (frame.second) updateSet(bar.sets[1], bar.kind, frame.second, k, frame.log)
+    const digits = frame.second ? 2 : 3
+    updateSet(bar.sets[0], bar.kind, frame, k, frame.log, digits)
+    if (frame.second) updateSet(bar.sets[1], bar.kind, frame.second, k, frame.log, digits)
     if (bar.kind === "self") return setAttr(bar.node, "aria-label", texts.self)
     const said = k === frame.col || k === j ? `: p ${fmt(frame.p[k])}, ${texts.force} ${fmt(-frame.gradient[k])}` : ""
     setAttr(bar.node, "aria-label", `${k + 1}, ${texts[bar.kind]}${said}`)
@@ -62,7 +65,7 @@ function updateBars({ node, texts, bars, ticks, shares, dense }, frame) {
 }
 
 // The force on a similarity is minus its gradient: an arrow to the right draws it closer, to the left pushes it away.
-function updateSet(set, kind, numbers, k, log) {
+function updateSet(set, kind, numbers, k, log, digits) {
   const self = kind === "self"
   const p = self ? 0 : numbers.p[k]
   const force = self ? 0 : -numbers.gradient[k]
@@ -72,8 +75,8 @@ function updateSet(set, kind, numbers, k, log) {
   setAttr(set.tip, "style", `left:${(50 + 100 * (force < 0 ? -length : length)).toFixed(2)}%`)
   setText(set.tip, Math.abs(force) < 5e-4 ? "" : force > 0 ? "▶" : "◀")
   setAttr(set.tip, "class", force > 0 ? "tip closer" : "tip")
-  setText(set.value, self ? "" : kind === "positive" ? fmtShare(p, numbers.q) : fmt(p, 3))
-  setText(set.number, self ? "" : fmt(force, 3))
+  setText(set.value, self ? "" : kind === "positive" ? fmtShare(p, numbers.q) : fmt(p, digits))
+  setText(set.number, self ? "" : fmt(force, digits))
 }
 
 function updateTicks(ticks, log) {

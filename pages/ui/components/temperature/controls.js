@@ -1,6 +1,6 @@
 // What a hand holds: which batch, which way to play, play and step, the temperatures; and the boxes that ask something.
 
-import { el, radios, setAttr, setText } from "../shared/dom.js"
+import { el, line, radios, setAttr, setText } from "../shared/dom.js"
 import { fill, fmt, fmtSimilarity, fmtTau } from "../shared/format.js"
 import { LONGEST, MOST, parseMatrix } from "./matrixtext.js"
 import { answer, clamp, fraction, HIGH, LOW, MODES, OWN, tauAt } from "./model.js"
@@ -9,6 +9,7 @@ const LABELLED = [0.01, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 const STOPS = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 2, 5, 10]
 const SNAP = 0.012 // of the slider's length
 const FILE_LIMIT = 2 * LONGEST
+const EXAMPLE = "1, .95, .10, .05\n.95, 1, .12, .07\n.10, .12, 1, .90\n.05, .07, .90, 1"
 
 function button(names, onclick, text, more = {}) {
   return el("button", { type: "button", class: names, onclick, ...more }, text)
@@ -38,8 +39,9 @@ function sizeControl({ texts, act, data, batch }, preset) {
 }
 
 function ownBox({ texts, act }) {
-  const field = el("textarea", { rows: 7, maxlength: LONGEST, spellcheck: "false", "aria-label": texts.own_field, placeholder: "1, .95, .10, .05\n.95, 1, .12, .07\n.10, .12, 1, .90\n.05, .07, .90, 1" })
-  const order = el("select", { "aria-label": texts.own_order }, el("option", { value: "turns" }, texts.own_turns), el("option", { value: "stacked" }, texts.own_stacked))
+  const field = el("textarea", { rows: 7, maxlength: LONGEST, spellcheck: "false", "aria-label": texts.own_field, placeholder: EXAMPLE })
+  const orders = ["turns", "stacked"].map((value) => el("option", { value }, texts[`own_${value}`]))
+  const order = el("select", { "aria-label": texts.own_order }, ...orders)
   const said = el("p", { role: "alert", class: "problem" })
   const use = (text) => {
     const { s, problem, values } = parseMatrix(text, order.value === "stacked")
@@ -52,7 +54,7 @@ function ownBox({ texts, act }) {
     else if (chosen) use((field.value = await chosen.text()))
   } })
   return el("details", { class: "own" }, el("summary", {}, texts.own_title), el("p", { class: "hint" }, fill(texts.own_help, { most: MOST })), field,
-    el("div", { class: "line-of" }, order, button("plain", () => use(field.value), texts.own_use), file), said)
+    line(order, button("plain", () => use(field.value), texts.own_use), file), said)
 }
 
 // -- playing -----------------------------------------------------------------------------------------------------------------
@@ -62,9 +64,12 @@ export function transport(app) {
   const play = button("play", () => act.toggle(), "")
   const back = button("plain step", () => act.step(-1), "◂", { "aria-label": texts.back, title: texts.back })
   const onward = button("plain step", () => act.step(1), "▸", { "aria-label": texts.onward, title: texts.onward })
-  const seek = el("input", { type: "range", step: 1, class: "small-range seek", "aria-label": texts.seek, oninput: () => act.seek(Number(seek.value)), onchange: () => act.commit() })
+  const seek = el("input", {
+    type: "range", step: 1, class: "small-range seek", "aria-label": texts.seek,
+    oninput: () => act.seek(Number(seek.value)), onchange: () => act.commit(),
+  })
   const where = el("span", { class: "where" })
-  const node = el("div", { class: "transport" }, modes.node, el("div", { class: "line-of" }, back, play, onward), el("div", { class: "line-of" }, seek, where))
+  const node = el("div", { class: "transport" }, modes.node, line(back, play, onward), line(seek, where))
   const update = (frame) => {
     const { mode, at, playing } = app.state
     const { last, start } = MODES[mode]
@@ -100,17 +105,20 @@ export function dials(app) {
 function dial(app, name, sign, label) {
   const { texts, act, state } = app
   const goTo = (tau) => (act.scrub(clamp(tau, LOW, HIGH), name), act.commit())
-  const field = el("input", { type: "text", inputmode: "decimal", class: "tau-field", maxlength: 12, "aria-label": `${sign} ${texts.tau_field}`, onchange: () => {
+  const field = el("input", { type: "text", inputmode: "decimal", class: "tau-field", maxlength: 12, "aria-label": `${sign} ${texts.tau_field}` })
+  field.onchange = () => {
     const tau = Number(field.value.normalize("NFKC").trim().replace(",", "."))
     if (tau > 0 && Number.isFinite(tau)) goTo(tau)
     field.value = fmtTau(state[name])
-  } })
+  }
   const range = el("input", {
     type: "range", min: 0, max: 1, step: 0.0005, class: "tau", "aria-label": label, onchange: () => act.commit(),
     oninput: () => act.scrub(snapped(tauAt(Number(range.value))), name), onkeydown: (event) => sliderKey(event, state[name], goTo, act.toggle),
   })
-  const ticks = LABELLED.map((tau) => button("tick", () => goTo(tau), String(tau).replace(/^0/, ""), { tabindex: "-1", "data-tau": tau, style: `left:${(100 * fraction(tau)).toFixed(2)}%` }))
-  const node = el("div", { class: `dial for-${name}` }, el("label", { class: "tau-box" }, el("span", { class: "tau-name" }, sign), field), el("div", { class: "slider" }, range, el("div", { class: "tick-row", "aria-hidden": "true" }, ...ticks)))
+  const place = (tau) => ({ tabindex: "-1", "data-tau": tau, style: `left:${(100 * fraction(tau)).toFixed(2)}%` })
+  const ticks = LABELLED.map((tau) => button("tick", () => goTo(tau), String(tau).replace(/^0/, ""), place(tau)))
+  const node = el("div", { class: `dial for-${name}` }, el("label", { class: "tau-box" }, el("span", { class: "tau-name" }, sign), field),
+    el("div", { class: "slider" }, range, el("div", { class: "tick-row", "aria-hidden": "true" }, ...ticks)))
   const update = (frame, { tau, p }) => {
     if (node.getRootNode().activeElement !== field) field.value = fmtTau(tau)
     if (range.value !== String(fraction(tau))) range.value = fraction(tau)
@@ -153,10 +161,11 @@ export function quizBox(app) {
       buttons.forEach((one, place) => setAttr(one, "class", place === right ? "plain right" : place === at ? "plain missed" : "plain"))
       const numbers = asked.taus.map((tau, place) => `τ ${fmtTau(tau)}: ${fmt(values[place])}`).join(" · ")
       said.textContent = `${at === right ? `✓ ${texts.right}` : `✗ ${texts.missed}`} ${numbers}. ${asked.why}`
-      act.reveal(asked)
+      act.reveal(asked, asked.taus[asked.kind === "least" ? right : asked.taus.length - 1])
     }
     const onward = button("plain", () => (show((nth + 1) % questions.length), act.ask(questions[(nth + 1) % questions.length])), texts.next)
-    body.replaceChildren(el("p", {}, el("b", {}, `${fill(texts.predict, { a: nth + 1, b: questions.length })} `), asked.text), el("div", { class: "line-of" }, ...buttons, onward), said)
+    const count = fill(texts.predict, { a: nth + 1, b: questions.length })
+    body.replaceChildren(el("p", {}, el("b", {}, `${count} `), asked.text), line(...buttons, onward), said)
   }
   show(0)
   return { node: body }
@@ -172,7 +181,8 @@ export function tablesBox(app) {
     const places = [...s.keys()]
     const table = (caption, lines, value) => el("table", {}, el("caption", {}, caption),
       el("thead", {}, el("tr", {}, el("td"), ...places.map((k) => el("th", { scope: "col" }, `${k + 1}`)))),
-      el("tbody", {}, ...lines.map((i) => el("tr", {}, el("th", { scope: "row" }, `${i + 1}`), ...places.map((k) => el("td", {}, i === k ? "–" : value(i, k)))))))
+      el("tbody", {}, ...lines.map((i) => el("tr", {}, el("th", { scope: "row" }, `${i + 1}`),
+        ...places.map((k) => el("td", {}, i === k ? "–" : value(i, k)))))))
     node.replaceChildren(node.firstChild, el("div", { class: "table-scroll" }, table(texts.table_s, places, (i, k) => fmtSimilarity(s[i][k])),
       table(fill(texts.table_p, { tau: fmtTau(frame.tau) }), places, (i, k) => fmt(shares[i][k], s.length > 8 ? 3 : 6)),
       table(fill(texts.table_g, { i: row + 1 }), [row], (_, k) => fmt(gradient[k], 6))))

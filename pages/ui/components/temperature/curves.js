@@ -31,9 +31,10 @@ function plot(title, marks, pick, done) {
   const paint = (top, lines, tags, dots) => {
     area = layOut(figure, top)
     moving = dots.map((name) => svg(name.startsWith("now") ? "line" : "circle", { class: name, r: 5.5, y1: area.y(0), y2: area.y(top) }))
-    figure.replaceChildren(...axes(area, marks), ...lines.map(({ name, points }) =>
-      svg("polyline", { class: `line ${name}`, points: points.map(([x, y]) => `${area.x(x).toFixed(1)},${area.y(y).toFixed(1)}`).join(" ") })),
-    ...tags.map(({ name, at, text, dy }) => svg("text", { class: `tag ${name}`, x: area.x(at[0]) + 2, y: area.y(at[1]) + dy * area.em }, text)), ...moving)
+    const at = ([x, y]) => `${area.x(x).toFixed(1)},${area.y(y).toFixed(1)}`
+    const drawn = lines.map(({ name, points }) => svg("polyline", { class: `line ${name}`, points: points.map(at).join(" ") }))
+    const named = tags.map(({ name, at: [x, y], text, dy }) => svg("text", { class: `tag ${name}`, x: area.x(x) + 2, y: area.y(y) + dy * area.em }, text))
+    figure.replaceChildren(...axes(area, marks), ...drawn, ...named, ...moving)
   }
   // A value off the scale waits at the border.
   const move = (places) => moving.forEach((dot, nth) => {
@@ -122,9 +123,11 @@ export function trainPanel(app) {
   const lines = partner.map((j, i) => (i < j ? svg("line", { class: "pair" }) : null)).filter(Boolean)
   const points = partner.map((_, i) => svg("circle", { r: m > 8 ? 3.5 : 6, class: i % 2 ? "view second" : "view" }))
   const names = partner.map((_, i) => svg("text", { class: "axis" }, m > 8 ? "" : `${i + 1}`))
-  const field = svg("svg", { class: "field", viewBox: `0 0 ${FIELD} ${FIELD}`, role: "img", "aria-label": texts.field }, svg("circle", { class: "rim", cx: FIELD / 2, cy: FIELD / 2, r: 66 }), ...lines, ...points, ...names)
+  const rim = svg("circle", { class: "rim", cx: FIELD / 2, cy: FIELD / 2, r: 0.44 * FIELD })
+  const field = svg("svg", { class: "field", viewBox: `0 0 ${FIELD} ${FIELD}`, role: "img", "aria-label": texts.field }, rim, ...lines, ...points, ...names)
   const meters = el("p", { class: "hint" })
-  const node = el("div", { class: "training" }, el("figure", {}, field, el("figcaption", { class: "hint" }, texts.field)), el("div", {}, loss.node, meters, el("p", { class: "hint" }, fill(texts.train_rule, { rate: RATE }))))
+  const rule = el("p", { class: "hint" }, fill(texts.train_rule, { rate: RATE }))
+  const node = el("div", { class: "training" }, el("figure", {}, field, el("figcaption", { class: "hint" }, texts.field)), el("div", {}, loss.node, meters, rule))
   let top = 0
   const paint = repainted((trail, reached, _width) => {
     const ceiling = lossCeiling(m / 2)

@@ -86,7 +86,8 @@ export function beatsPanel(app) {
   const order = { now: [] }
   for (const row of rows) if (!row.whole) row.cells.forEach((cell, at) => linked(cell, app.act, () => ({ i: app.act.shownRow(), k: order.now[at] })))
   const said = el("p", { class: "beat-said" })
-  const node = el("div", { class: "table-scroll" }, said, el("table", { class: "beats" }, el("thead", {}, el("tr", {}, el("td"), ...heads)), el("tbody", {}, ...rows.map((row) => row.node))))
+  const table = el("table", { class: "beats" }, el("thead", {}, el("tr", {}, el("td"), ...heads)), el("tbody", {}, ...rows.map((row) => row.node)))
+  const node = el("div", { class: "table-scroll" }, said, table)
   return { node, update: (frame) => updateBeats({ texts, heads, rows, order, said, count }, frame) }
 }
 

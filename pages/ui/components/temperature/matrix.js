@@ -3,7 +3,7 @@
 // A panel gets `app`: { batch, texts, act } and draws a `frame`: the numbers of model.measure, with { row, col, log, s, second,
 // marks }. `row` is the anchor shown, `col` the lit candidate or null. `act` holds what a person can do.
 
-import { el, roving, setAttr, setText, svg } from "../shared/dom.js"
+import { el, line, roving, setAttr, setText, svg } from "../shared/dom.js"
 import { colour, fill, fmt, fmtSimilarity, place } from "../shared/format.js"
 import { clamp } from "./model.js"
 
@@ -35,7 +35,7 @@ export function matrixPanel(app) {
   const rows = places.map((i) => places.map((k) => matrixCell(app, i, k, side)))
   const cells = rows.flat()
   const heads = places.map((i) => rowHead(app, i, side))
-  const tops = places.map((k) => svg("text", { x: LEFT + (k + 0.5) * side, y: TOP - 8, class: "axis", "text-anchor": "middle" }, m <= 16 || k % 4 === 0 ? `${k + 1}` : ""))
+  const tops = places.map((k) => svg("text", { x: LEFT + (k + 0.5) * side, y: TOP - 8, class: "axis", "text-anchor": "middle" }, numbered(k, m)))
   const frameRow = svg("rect", { x: LEFT - 1.5, width: 315, height: side + 3, class: "anchor-frame" })
   const frameCell = svg("rect", { width: side, height: side, class: "lit-frame" })
   const node = svg("svg", { viewBox: `0 0 346 ${TOP + 314}`, role: "grid", "aria-label": texts.matrix_label, class: "matrix" },
@@ -69,14 +69,14 @@ function matrixCell(app, i, k, side) {
   const y = TOP + i * side
   const size = side - (m > NUMBERED ? 0.4 : 2)
   const rect = svg("rect", { x: x + 0.5, y: y + 0.5, width: size, height: size, rx: m > NUMBERED ? 0 : 3 })
-  const text = (name, down) => svg("text", { x: x + side / 2, y: y + (0.5 + down) * side, class: name, "font-size": (name === "cell-s" ? 0.27 : 0.2) * side })
+  const text = (name, down, size) => svg("text", { x: x + side / 2, y: y + (0.5 + down) * side, class: name, "font-size": size * side })
   if (kind === "self") {
     rect.setAttribute("class", "self")
     return { group: svg("g", { role: "gridcell", "aria-label": app.texts.self }, rect), kind, i, k }
   }
   const group = svg("g", { role: "gridcell", tabindex: i === 0 && k === 1 ? "0" : "-1", class: `cell ${kind}` }, rect)
   const both = m <= PRINTED
-  const cell = { group, rect, kind, i, k, s: m <= NUMBERED ? text("cell-s", both ? 0 : 0.1) : null, p: both ? text("cell-p", 0.3) : null }
+  const cell = { group, rect, kind, i, k, s: m <= NUMBERED ? text("cell-s", both ? 0 : 0.1, both ? 0.27 : 0.35) : null, p: both ? text("cell-p", 0.3, 0.2) : null }
   if (kind === "positive") cell.outline = svg("rect", outlineOf(x, y, size, m > NUMBERED ? 1 : 2.5))
   if (kind === "positive" && both) cell.plus = svg("text", { x: x + 0.17 * side, y: y + 0.25 * side, class: "plus", "font-size": 0.25 * side }, "+")
   group.append(...[cell.s, cell.p, cell.outline, cell.plus].filter(Boolean))
@@ -111,9 +111,13 @@ function draggable(group, app, i, k) {
   }
 }
 
+function numbered(i, m) {
+  return m <= 16 || i % 4 === 0 ? `${i + 1}` : ""
+}
+
 function rowHead(app, i, side) {
   const y = TOP + (i + 0.5) * side
-  const text = svg("text", { x: LEFT - 10, y: y + 4, class: "axis", "text-anchor": "end" }, app.batch.m <= 16 || i % 4 === 0 ? `${i + 1}` : "")
+  const text = svg("text", { x: LEFT - 10, y: y + 4, class: "axis", "text-anchor": "end" }, numbered(i, app.batch.m))
   const group = svg("g", { class: "row-head" }, svg("rect", { x: 0, y: y - side / 2, width: LEFT, height: side, class: "hit" }), text)
   group.onclick = () => app.act.choose(i)
   return { group, text }
@@ -176,7 +180,7 @@ export function cellPanel(app) {
   const mend = el("button", { type: "button", class: "plain", onclick: () => act.mend() }, texts.nearest)
   const undo = el("button", { type: "button", class: "plain", onclick: () => act.undo() }, texts.undo)
   const moved = el("span", { class: "hint" })
-  const node = el("div", { class: "under-matrix" }, el("div", { class: "line-of" }, name, range, value, undo), el("div", { class: "line-of" }, badge, mend, moved))
+  const node = el("div", { class: "under-matrix" }, line(name, range, value, undo), line(badge, mend, moved))
   const update = (frame) => {
     at = frame.col == null ? null : { i: frame.row, k: frame.col }
     setText(name, at ? `s(${at.i + 1}, ${at.k + 1})` : texts.drag_hint)

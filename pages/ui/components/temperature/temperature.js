@@ -101,7 +101,9 @@ class Explorer {
     this.panels = [matrix, cell, bars, formula, curves, dial, play, tables, facts]
     this.modes = { beats, train: training }
     this.live = el("div", { class: "hidden", "aria-live": "polite" })
-    this.only = { beats: this.section("beats-box", texts.beats_title, beats.node), train: this.section("train-box", texts.training_title, training.node) }
+    this.only = {
+      beats: this.section("beats-box", texts.beats_title, beats.node), train: this.section("train-box", texts.training_title, training.node),
+    }
     this.refused = el("p", { class: "problem" }, texts.no_training)
     this.anchorLabel = el("span", { class: "anchor-name" })
     this.slots.body.replaceChildren(
@@ -123,7 +125,8 @@ class Explorer {
   legend() {
     const log = el("input", { type: "checkbox", onchange: () => this.set({ log: log.checked }) })
     log.checked = this.state.log
-    return el("div", { class: "legend" }, el("span", {}, "p = 0"), el("span", { class: "ramp" }), el("span", {}, "1"), el("label", { class: "log" }, log, this.texts.log))
+    const ramp = [el("span", {}, "p = 0"), el("span", { class: "ramp" }), el("span", {}, "1")]
+    return el("div", { class: "legend" }, ...ramp, el("label", { class: "log" }, log, this.texts.log))
   }
 
   // -- drawing: once a frame --------------------------------------------------------------------------------------------
@@ -134,7 +137,8 @@ class Explorer {
     const s = training ? training.trail.at(at).s : batch.s
     const row = hover ? hover.i : state.row
     const second = tau2 === null ? null : measure(s, batch.partner, tau2, row)
-    return { ...measure(s, batch.partner, tau, row), s, partner: batch.partner, row, col: hover ? hover.k : pinned, log, second, batch, marks: this.marks, training, beat: at }
+    const seen = { s, partner: batch.partner, row, col: hover ? hover.k : pinned, log, second, batch, marks: this.marks, training, beat: at }
+    return { ...measure(s, batch.partner, tau, row), ...seen }
   }
 
   openTrail() {
@@ -194,7 +198,7 @@ class Explorer {
       toggle: () => this.toggle(),
       step: (way) => (this.halt(), this.set(MODES[this.state.mode].step(this.state, way)), this.tell()),
       ask: ({ preset, row, taus }) => this.choosePreset(preset, { row: Math.max(row - 1, 0), tau: taus[0], mode: "sweep" }, false),
-      reveal: (asked) => (this.act.ask(asked), asked.kind === "trend" && !this.still() && this.toggle()),
+      reveal: (asked, tau) => (this.act.ask(asked), asked.kind === "trend" && !this.still() ? this.toggle() : this.act.scrub(tau)),
       commit: () => this.commit(),
     }
   }
@@ -286,9 +290,11 @@ function factsPanel({ texts, batch: { m }, act, state }) {
   }
   const facts = [fact("p₊", texts.share_help), fact(texts.pull, texts.pull_help), fact(texts.effective, texts.effective_help)]
   const badges = [el("span", { class: "badge" }), el("span", { class: "badge" })]
-  const chips = Array.from({ length: m > CHIPS ? 0 : m }, (_, i) => el("button", { type: "button", class: "chip", onclick: () => act.choose(i), "aria-label": fill(texts.choose, { i: i + 1 }) }))
+  const chips = Array.from({ length: m > CHIPS ? 0 : m }, (_, i) =>
+    el("button", { type: "button", class: "chip", onclick: () => act.choose(i), "aria-label": fill(texts.choose, { i: i + 1 }) }))
   const total = el("b", { class: "number total-number" })
-  const sum = el("div", { class: "mean" }, el("span", { class: "lead" }, fill(texts.mean, { count: m })), ...chips, el("span", { class: "lead" }, "L = ", total, ` ${texts.nats}`))
+  const sum = el("div", { class: "mean" }, el("span", { class: "lead" }, fill(texts.mean, { count: m })), ...chips,
+    el("span", { class: "lead" }, "L = ", total, ` ${texts.nats}`))
   const update = (frame) => {
     const j = frame.partner[frame.row]
     const both = (value) => [frame, frame.second].filter(Boolean).map(value).join("  |  ")
