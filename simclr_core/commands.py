@@ -17,7 +17,7 @@ from simclr_core.errors import ConfigError, RunError, sentence
 from simclr_core.progress import Progress
 from simclr_core.registry import Params, make_params, pick
 from simclr_core.store import RunDir, read_json
-from simclr_core.work import finishing, job_of, say, told
+from simclr_core.work import finishing, job_of, reporter, say, told
 
 
 def _images(args: Namespace, size: int | None, split: str) -> Any:
@@ -224,7 +224,7 @@ def zoo(args: Namespace) -> dict[str, Any]:
 
     out = Path(args.out)
     names = args.only or list(entries(args.cifar))
-    for row in visit(out, names, args.seeds, cifar=args.cifar, progress=_reporter(None)):
+    for row in visit(out, names, args.seeds, cifar=args.cifar, progress=reporter(None)):
         say(f"  z {row['verdicts']['z']}, h {row['verdicts']['h']}, right: {row['right']}")
     result = summary(on_disk(out))
     text = json.dumps(result, indent=1)

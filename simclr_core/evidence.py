@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from jaxtyping import Int
 
 from simclr_core.cloud import Cloud, Undefined

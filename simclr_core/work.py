@@ -22,7 +22,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _reporter(job: JobDir | None) -> Progress:
+def reporter(job: JobDir | None) -> Progress:
     """Progress on stderr and, for a job, in its status; a job asked to stop says so."""
     last: dict[str, Any] = {"time": 0.0, "message": ""}
 
@@ -43,14 +43,14 @@ def _reporter(job: JobDir | None) -> Progress:
 def job_of(args: Namespace) -> Iterator[Progress]:
     """Do a verb's work as a job where `--job DIR` asks for one: lock, status, log; otherwise only report."""
     if not args.job:
-        yield _reporter(None)
+        yield reporter(None)
         return
     job = JobDir(args.job)
     with job.locked():
         job.ask("run")
         job.write_status(state="running", progress=0.0, message="", began=time.time())
         with told(job):
-            yield _reporter(job)
+            yield reporter(job)
         job.write_status(state="done", progress=1.0)
 
 
