@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from simclr_core.copies import group_of
 from simclr_core.errors import DataError, sentence
-from simclr_core.neighbours import components, k_occurrence, nearest_with_energy, unit_rows
+from simclr_core.neighbours import k_occurrence, nearest_with_energy, unit_rows
 from simclr_core.pairs import PairDistances, pair_distances
 from simclr_core.progress import Progress, silent
 from simclr_core.records import NeighbourGraph, require_finite
@@ -18,8 +19,6 @@ from simclr_core.registry import Label
 HUB_K = 10  # neighbours that k-occurrence counts (Radovanović et al. 2010)
 PURITY_K = 20
 HEAT = 2.0  # t of the uniformity loss (Wang & Isola 2020)
-SAME = 0.999  # cosine from which rows are duplicates: healthy h after a ReLU has up to 15 % at .99 and none here
-DENSE = 0.03  # first distance over twentieth from which rows are close for being many, not for being copies
 KNOT_ROWS = 1000  # rows drawn to look for tight clusters among all their pairs
 KNOT_LEAST, KNOT_MOST = 0.002, 0.85  # share of all pairs inside a cluster: from 500 clusters down to 1.2
 KNOT_SHARE, KNOT_FEWEST = 0.8, 2.2  # share of rows in clusters, and clusters, from which a cloud has crumbled
@@ -159,19 +158,9 @@ class Cloud:
         return max(1, min(self.d, self.n - 1, self.distinct - 1 if self.n <= 2 * self.d else self.d))
 
     @cached_property
-    def copied(self) -> Int[np.ndarray, " m"]:
-        """Rows with a neighbour at cosine .999 or more that stands out from the others around.
-
-        Many rows on few dimensions lie close without being copies: the first distance is then no small part of the last.
-        """
-        first, last = self.neighbours.distance[:, 0], self.neighbours.distance[:, -1]
-        dense = (first > DENSE * last) & (last > 1 - SAME)
-        return np.flatnonzero((first <= 1 - SAME) & ~dense)
-
-    @cached_property
     def distinct(self) -> int:
         """How many rows are left when of each group of copies one is kept."""
-        return int(components(self.neighbours, 1 - SAME, self.copied).max()) + 1
+        return int(group_of(self.neighbours).max()) + 1
 
     @cached_property
     def all_pairs(self) -> tuple[NeighbourGraph, Float[np.ndarray, " n"]]:

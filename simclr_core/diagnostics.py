@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from simclr_core.cloud import HEAT, HUB_K, PURITY_K, Cloud, Undefined
+from simclr_core.copies import copied
 from simclr_core.neighbours import unit_rows
 from simclr_core.pairs import PairDistances
 from simclr_core.registry import Choice, Label
@@ -117,8 +118,8 @@ def near_duplicate_share(cloud: Cloud) -> float:
 
 
 def duplicate_share(cloud: Cloud) -> float:
-    """Share of rows with an all but equal neighbour; see `Cloud.copied`."""
-    return len(cloud.copied) / cloud.n
+    """Share of rows whose nearest neighbour has a cosine of .999 or more and stands out; see `copies.copied`."""
+    return len(copied(cloud.neighbours)) / cloud.n
 
 
 def intrinsic_dim(cloud: Cloud) -> float:

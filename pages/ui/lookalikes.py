@@ -17,7 +17,8 @@ from pages.ui import collapsefigures, routes, state, widgets
 from pages.ui.frame import error_frame
 from pages.ui.gallery import Tile, gallery
 from pages.ui.text import t
-from simclr_core.cloud import HUB_K, SAME
+from simclr_core.cloud import HUB_K
+from simclr_core.copies import SAME
 from simclr_core.errors import SimclrError
 from simclr_core.neighbours import NearPairs, near_pairs, rows_that_chose
 from simclr_core.records import EmbeddingTable, ImageSet, SpaceReport
