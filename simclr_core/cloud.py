@@ -60,12 +60,14 @@ class Cloud:
     """Rows of one space, their labels and their pairs.
 
     Unit rows serve std, cosines, uniformity, W2 and neighbours; rows as given serve everything about the spectrum.
-    `reach` is how many neighbours of each row are searched; more than 20 are needed to know those within a part.
+    `views` are the two views of each pair, `orbits` all views of the same images. `reach` is how many neighbours of
+    each row are searched; more than 20 are needed to know those within a part.
     """
 
     x: Float[np.ndarray, "n d"]
     label: Int[np.ndarray, " n"] | None = None
     views: tuple[np.ndarray, np.ndarray] | None = None
+    orbits: Float[np.ndarray, "p q d"] | None = None
     reach: int = PURITY_K
     progress: Progress = silent
 
@@ -74,6 +76,8 @@ class Cloud:
         if n < 3 or d < 2:
             raise DataError(sentence("embedding", "3 or more rows of 2 or more numbers", (n, d), "encode more images"))
         require_finite("embedding", self.x)
+        if self.x.dtype == np.float16:  # its squares and sums overflow
+            object.__setattr__(self, "x", self.x.astype(np.float32))
         if self.label is not None and len(self.label) != n:
             raise DataError(sentence("label", f"as long as the embedding ({n})", len(self.label), "align the rows"))
         if self.views is not None and self.views[0].shape[1:] != (d,):

@@ -54,19 +54,20 @@ def encode(args: Namespace) -> dict[str, Any]:
 
 
 def pairs(args: Namespace) -> dict[str, Any]:
-    """Encode two views of every picture into a pair table."""
+    """Encode two or more views of every picture into a pair table."""
     from simclr_core.checkpoints import load_encoder
     from simclr_core.encode import encode_pairs
     from simclr_core.tables import save_pairs
 
-    if args.views != 2:
-        raise ConfigError(sentence("--views", "2", args.views, "a pair table holds two views of each picture"))
+    if args.views < 2:
+        raise ConfigError(sentence("--views", "2 or more", args.views, "a distance needs two; LiDAR needs 4"))
     with job_of(args):
         encoder = load_encoder(args.encoder)
         images = _images(args, encoder.image_size, args.split).sample(args.most, args.seed)
-        table = encode_pairs(encoder, images, augment=encoder.config.augment, seed=args.seed)
+        augment = encoder.config.augment
+        table = encode_pairs(encoder, images, augment=augment, seed=args.seed, views=args.views)
         save_pairs(table, args.out)
-    return {"out": args.out, "n": len(images), "views": 2, "seed": args.seed}
+    return {"out": args.out, "n": len(images), "views": args.views, "seed": args.seed}
 
 
 def diagnose(args: Namespace) -> dict[str, Any]:

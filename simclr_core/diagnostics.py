@@ -14,6 +14,7 @@ import numpy as np
 
 from simclr_core.cloud import HEAT, HUB_K, PURITY_K, Cloud, Undefined
 from simclr_core.copies import copied
+from simclr_core.lidar import FEWEST_VIEWS, lidar
 from simclr_core.neighbours import unit_rows
 from simclr_core.pairs import PairDistances
 from simclr_core.registry import Choice, Label
@@ -183,6 +184,18 @@ def twin_r_at_1(cloud: Cloud) -> float:
     return _pairs(cloud).r_at_1
 
 
+def image_directions(cloud: Cloud) -> float:
+    """LiDAR: directions along which images differ by more than their views do; see `simclr_core.lidar`."""
+    views = 2 if cloud.orbits is None else cloud.orbits.shape[1]
+    if views < FEWEST_VIEWS:
+        en = f"it needs {FEWEST_VIEWS} or more views of each image in this space"
+        raise Undefined(Label(en, f"它需要每张图像在这个空间中有至少 {FEWEST_VIEWS} 个视图"))
+    assert cloud.orbits is not None
+    if np.ptp(cloud.orbits.mean(axis=1, dtype=np.float64), axis=0).max() == 0:
+        raise Undefined(Label("the images do not differ", "图像之间没有差别"))
+    return lidar(cloud.orbits)
+
+
 def sphere_uniformity(d: int, t: float = HEAT) -> float:
     """`uniformity` of the uniform distribution on the sphere in d dimensions, the least there is: −3.94 for d = 128.
 
@@ -212,11 +225,15 @@ OF_NEIGHBOURS = frozenset(
         "knn_purity",
     }
 )
-OF_PAIRS = frozenset({"alignment", "pair_auc", "twin_r_at_1"})  # measured on images with two views, not on the rows
+OF_PAIRS = frozenset(
+    {"alignment", "lidar", "pair_auc", "twin_r_at_1"}
+)  # measured on images with two views, not on the rows
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys((*SHARES_OF_ROWS, "chance_purity", "live_share", "moving_share", "cliff_share"), (0.0, 1.0)),
     **dict.fromkeys(("mean_cosine", "centred_mean_cosine", "crowd_cosine"), (-1.0, 1.0)),
-    **dict.fromkeys(("cluster_gap", "rankme", "effective_rank", "participation_ratio", "nesum"), (1.0, math.inf)),
+    **dict.fromkeys(
+        ("cluster_gap", "lidar", "rankme", "effective_rank", "participation_ratio", "nesum"), (1.0, math.inf)
+    ),
     **dict.fromkeys(("std_ratio", "intrinsic_dim"), (0.0, math.inf)),
     "alignment": (0.0, 4.0),
     "w2_uniformity": (0.0, math.sqrt(2)),
@@ -320,6 +337,14 @@ DIAGNOSTICS: dict[str, Choice[Measure]] = {
         "Soft count of directions, mean included. Compare runs of one method; high is not yet good.",
         "方向的软计数，含均值方向。只宜比较同一方法的运行；高不等于好。",
         "Garrido et al. 2023",
+    ),
+    "lidar": _entry(
+        image_directions,
+        "LiDAR",
+        "LiDAR",
+        "Soft count of directions in which images differ beyond what augmentation changes. Compare runs of one method.",
+        "图像差异超过增强所致变化的方向软计数。只宜比较同一方法的运行。",
+        "Thilak et al. 2023",
     ),
     "effective_rank": _entry(
         effective_rank,

@@ -61,25 +61,40 @@ def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress
     )
 
 
-def draw_views(images: ImageSet, config: AugmentConfig, seed: int, size: int | None) -> tuple[Tensor, Tensor]:
-    """The two views of each picture that a seed stands for, floats in [0, 1]; the same on every machine's CPU."""
+def draw_views(
+    images: ImageSet, config: AugmentConfig, seed: int, size: int | None, views: int = 2
+) -> tuple[Tensor, ...]:
+    """The views of each picture that a seed stands for, floats in [0, 1]; the same on every machine's CPU.
+
+    The first two are the same however many are drawn.
+    """
     generator = torch.Generator().manual_seed(seed)
-    return augment_pair(image_tensor(images, torch.device("cpu")), config, generator, size=size)
+    pixels = image_tensor(images, torch.device("cpu"))
+    pair = augment_pair(pixels, config, generator, size=size)
+    return (*pair, *(augment_views(pixels, config, generator, size=size) for _ in range(views - 2)))
 
 
-def encode_pairs(encoder: Encoder, images: ImageSet, *, augment: AugmentConfig, seed: int = 0) -> PairTable:
-    """Draw two views of every picture and encode both.
+def encode_pairs(
+    encoder: Encoder, images: ImageSet, *, augment: AugmentConfig, seed: int = 0, views: int = 2
+) -> PairTable:
+    """Draw two or more views of every picture and encode them.
 
     Args:
         encoder: used in evaluation mode, on the CPU: pair tables are small, and their views must be drawn again alike.
         images: the pictures; 512 suffice for the histograms.
         augment: the recipe of the views.
         seed: what the views are drawn from.
+        views: how many of each; LiDAR needs 4.
     """
+    if views < 2:
+        raise DataError(sentence("views", "at least 2", views, "a distance needs two"))
     encoder.module.cpu().eval()
-    views = draw_views(images, augment, seed, encoder.image_size)
-    (h_a, z_a), (h_b, z_b) = (_forward(encoder, v) for v in views)
+    drawn = draw_views(images, augment, seed, encoder.image_size, views)
+    (h_a, z_a), (h_b, z_b), *more = (_forward(encoder, v) for v in drawn)
+    h_more, z_more = (np.stack(m, axis=1) for m in zip(*more, strict=True)) if more else (None, None)
     return PairTable(
+        z_more=z_more,
+        h_more=h_more,
         z_a=z_a,
         z_b=z_b,
         h_a=h_a,

@@ -66,12 +66,14 @@ def parts(cloud: Cloud, count: int) -> Iterator[Part]:
     for _ in range(count):
         rows = np.sort(draw.choice(n, _kept(n), replace=False))
         few = images < FEWEST
+        some = np.sort(draw.choice(images, 0 if few else _kept(images), replace=False))
         yield Part(
             x=cloud.x[rows],
             label=None if cloud.label is None else cloud.label[rows],
+            orbits=None if cloud.orbits is None or few else cloud.orbits[some],
             whole=cloud,
             rows=rows,
-            images=np.sort(draw.choice(images, 0 if few else _kept(images), replace=False)),
+            images=some,
         )
 
 

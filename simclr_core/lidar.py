@@ -36,6 +36,7 @@ def lidar(views: Float[np.ndarray, "n q d"], *, delta: float = DELTA) -> float:
     apart, around = middle - middle.mean(axis=0), (x - middle[:, None]).reshape(n * q, d)
     within = around.T @ around / (n * q) + delta * np.eye(d)
     value, vector = np.linalg.eigh(within)
+    value = np.maximum(value, max(delta, np.finfo(np.float64).eps * value[-1]))  # what is less is rounding
     whitened = apart @ (vector / np.sqrt(value)) / np.sqrt(n)
     between = np.maximum(np.linalg.eigvalsh(whitened.T @ whitened), 0)
     if not between.sum() > 0:

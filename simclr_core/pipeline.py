@@ -14,6 +14,7 @@ from simclr_core.checkpoints import UNTRAINED, Encoder, load_encoder
 from simclr_core.config import RunConfig
 from simclr_core.encode import encode, encode_pairs
 from simclr_core.facts import read_facts
+from simclr_core.lidar import FEWEST_VIEWS
 from simclr_core.maps import make_map
 from simclr_core.pixels import REFERENCE_ROWS, pixel_table
 from simclr_core.probes import knn_accuracy
@@ -48,8 +49,8 @@ def references(images: ImageSet, untrained: EmbeddingTable, pairs: PairTable) ->
     pixels = pixel_table(images.sample(REFERENCE_ROWS))
     found: dict[str, Mapping[str, Any]] = {"pixels": measure(pixels.space("h"), pixels.label)}
     for space in untrained.spaces:
-        both = pairs.space(space)
-        found[f"untrained_{space}"] = measure(untrained.space(space), untrained.label, both)
+        both, views = pairs.space(space), pairs.all_views(space)
+        found[f"untrained_{space}"] = measure(untrained.space(space), untrained.label, both, orbits=views)
     return found
 
 
@@ -85,7 +86,7 @@ def write_embeddings(
     for i, (name, network) in enumerate({"encoder": encoder, "untrained": untrained}.items()):
         progress(0.1 + 0.3 * i, f"encoding ({name})")
         tables[name] = encode(network, images)
-        pairs[name] = encode_pairs(network, some, augment=augment)
+        pairs[name] = encode_pairs(network, some, augment=augment, views=FEWEST_VIEWS)
         save_embeddings(tables[name], folder / f"{name}.npz")
         save_pairs(pairs[name], folder / ("pairs.npz" if name == "encoder" else "pairs_untrained.npz"))
     progress(0.7, "diagnosing")

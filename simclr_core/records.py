@@ -140,15 +140,17 @@ class EmbeddingTable:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairTable:
-    """Two views of each of n images, encoded: row i of every matrix comes from image `index[i]`.
+    """Two or more views of each of n images, encoded: row i of every matrix comes from image `index[i]`.
 
-    `seed` and `augment` let the very same views be drawn again.
+    `z_more` and `h_more` hold the views beyond the first two. `seed` and `augment` let the very same views be drawn again.
     """
 
     z_a: Float[np.ndarray, "n dz"] | None
     z_b: Float[np.ndarray, "n dz"] | None
     h_a: Float[np.ndarray, "n dh"] | None = None
     h_b: Float[np.ndarray, "n dh"] | None = None
+    z_more: Float[np.ndarray, "n more dz"] | None = None
+    h_more: Float[np.ndarray, "n more dh"] | None = None
     label: Int[np.ndarray, " n"] | None = None
     index: Int[np.ndarray, " n"]
     encoder: str = ""
@@ -156,7 +158,8 @@ class PairTable:
     augment: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _same_length(len(self.index), z_a=self.z_a, z_b=self.z_b, h_a=self.h_a, h_b=self.h_b, label=self.label)
+        columns = ("z_a", "z_b", "h_a", "h_b", "z_more", "h_more", "label")
+        _same_length(len(self.index), **{name: getattr(self, name) for name in columns})
         if not self.spaces:
             raise DataError("a pair table must hold `z_a` and `z_b`, or `h_a` and `h_b`; got neither pair")
 
@@ -170,6 +173,12 @@ class PairTable:
         if name not in self.spaces:
             raise DataError(sentence("space", f"one of {', '.join(self.spaces)}", name, "choose a space of this table"))
         return getattr(self, name + "_a"), getattr(self, name + "_b")
+
+    def all_views(self, name: Space) -> Float[np.ndarray, "n q d"]:
+        """Every view of each image in one space, the pair's two first."""
+        pair = np.stack(self.space(name), axis=1)
+        more = getattr(self, name + "_more")
+        return pair if more is None else np.concatenate([pair, more], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -46,12 +46,13 @@ def _about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return json.loads(str(arrays[ABOUT])) if ABOUT in arrays else {}
 
 
-def _float(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+def _float(arrays: Mapping[str, np.ndarray], name: str, axes: str = "n, d") -> np.ndarray | None:
     x = arrays.get(name)
     if x is None:
         return None
-    if x.ndim != 2 or not (np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)):
-        raise DataError(sentence(name, "a matrix of numbers (n, d)", f"{x.dtype}{x.shape}", "save one row an image"))
+    numbers = np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)
+    if x.ndim != len(axes.split(",")) or not numbers:
+        raise DataError(sentence(name, f"an array of numbers ({axes})", f"{x.dtype}{x.shape}", "save one row an image"))
     return x if x.dtype == np.float64 else x.astype(np.float32)
 
 
@@ -102,13 +103,16 @@ def save_pairs(pairs: PairTable, path: str | Path, *, half: bool = False) -> Non
     for s in pairs.spaces:
         a, b = pairs.space(s)
         arrays |= {f"{s}_a": a.astype(kind), f"{s}_b": b.astype(kind)}
+        more = pairs.all_views(s)[:, 2:]
+        arrays[f"{s}_more"] = more.astype(kind) if more.shape[1] else None
     write_npz(path, arrays, {"encoder": pairs.encoder, "seed": pairs.seed, "augment": dict(pairs.augment)})
 
 
 def load_pairs(path: str | Path) -> PairTable:
-    """Read a pair table: z_a, z_b (n, d) and/or h_a, h_b, row i of both from one image."""
+    """Read a pair table: z_a, z_b (n, d) and/or h_a, h_b, row i of both from one image; z_more, h_more (n, k, d) if there."""
     arrays = read_npz(path)
     matrices: dict[str, Any] = {name: _float(arrays, name) for name in ("z_a", "z_b", "h_a", "h_b")}
+    matrices |= {name: _float(arrays, name, axes="n, views, d") for name in ("z_more", "h_more")}
     n = max((len(m) for m in matrices.values() if m is not None), default=0)
     index = _column(arrays, "index")
     columns: dict[str, Any] = {"label": _column(arrays, "label"), "index": np.arange(n) if index is None else index}

@@ -42,6 +42,7 @@ def measure(
     label: Int[np.ndarray, " n"] | None = None,
     pairs: tuple[np.ndarray, np.ndarray] | None = None,
     *,
+    orbits: Float[np.ndarray, "p q d"] | None = None,
     progress: Progress = silent,
 ) -> dict[str, float | None]:
     """Every diagnostic of one matrix, None where it is undefined: what a reference (untrained, pixels) looks like.
@@ -50,11 +51,12 @@ def measure(
         x: embeddings, any scale.
         label: class of each row.
         pairs: embeddings of two views of some images in the same space.
+        orbits: all views of these images, where there are more than two.
 
     Raises:
         DataError: NaN or infinity, fewer than 3 rows, columns of different length.
     """
-    return measure_all(Cloud(x=x, label=label, views=pairs, progress=progress))[0]
+    return measure_all(Cloud(x=x, label=label, views=pairs, orbits=orbits, progress=progress))[0]
 
 
 def run_facts(run: RunDir) -> RunFacts:
@@ -149,12 +151,13 @@ def _diagnose_space(
     sure: bool,
     progress: Progress,
 ) -> SpaceReport:
-    views = pairs.space(space) if pairs is not None and space in pairs.spaces else None
+    twice = pairs if pairs is not None and space in pairs.spaces else None
     searching = stretch(progress, 0.0, _SEARCH) if sure else progress
     cloud = Cloud(
         x=table.space(space),
         label=table.label,
-        views=views,
+        views=None if twice is None else twice.space(space),
+        orbits=None if twice is None else twice.all_views(space),
         reach=REACH if sure else PURITY_K,
         progress=searching,
     )

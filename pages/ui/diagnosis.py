@@ -111,11 +111,13 @@ def _measured(run: RunDir, which: state.Which) -> dict[str, Metrics]:
     named = {(f"untrained_{s}" if which == "untrained" else which): s for s in table.spaces}
     path = run.path / "embeddings" / "pairs_untrained.npz"
     pairs = state.pairs(run, "untrained") if which == "untrained" and path.exists() else None
-    return {
-        name: measure(table.space(s), table.label, pairs.space(s) if pairs is not None and s in pairs.spaces else None)
-        for name, s in named.items()
-        if name not in stored
-    }
+
+    def metrics(space: Space) -> Metrics:
+        if pairs is None or space not in pairs.spaces:
+            return measure(table.space(space), table.label)
+        return measure(table.space(space), table.label, pairs.space(space), orbits=pairs.all_views(space))
+
+    return {name: metrics(s) for name, s in named.items() if name not in stored}
 
 
 # -- the verdict in words ------------------------------------------------------------------------------------------------

@@ -88,13 +88,16 @@ def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
     emb, pair, drawn = (str(tmp_path / n) for n in ("e.npz", "p.npz", "m.parquet"))
     assert answer("encode", "--encoder", str(run), "--images", pictures, "--split", "test", "--out", emb)["n"] == 40
     assert set(np.load(emb).files) >= {"h", "z", "index", "label"}
-    assert answer("pairs", "--encoder", str(run), "--images", pictures, "--views", "2", "--out", pair)["n"] == 40
+    assert answer("pairs", "--encoder", str(run), "--images", pictures, "--views", "4", "--out", pair)["views"] == 4
+    assert call("pairs", "--encoder", str(run), "--images", pictures, "--views", "1", "--out", pair).returncode == 2
     report = answer("diagnose", emb, "--pairs", pair, "--run", str(run), "--space", "z")
     assert report["causes"] == report["causes_of"]["z"]
     assert bool(report["causes"]) == (report["verdict"] != "healthy")
     assert all({"id", "score", "sentence", "cure"} <= set(cause) for cause in report["causes"])
     assert report.keys() >= {"n", "dim", "verdict", "severity", "findings", "metrics", "spaces"}
     assert report["metrics"].keys() >= METRICS
+    assert report["intervals"]["lidar"][0] <= report["metrics"]["lidar"] <= report["intervals"]["lidar"][1]
+    assert answer("diagnose", emb, "--no-intervals")["intervals"] == {}
     assert report["dim"] == 16
     assert {"id", "severity", "value", "reference", "sentence"} <= report["findings"][0].keys()
     m = answer("map", emb, "--method", "pca", "--dims", "3", "--out", drawn)

@@ -38,17 +38,18 @@ def test_entry_says_what_it_is_and_where_from(family, name):
 @pytest.fixture
 def parts(rng):
     x = rng.standard_normal((120, 24)).astype(np.float32)
-    views = (x[:30], (x[:30] + 0.2 * rng.standard_normal((30, 24))).astype(np.float32))
-    return x, np.arange(120) % 3, views
+    orbits = (x[:30, None] + 0.2 * rng.standard_normal((30, 4, 24))).astype(np.float32)
+    return x, np.arange(120) % 3, orbits
 
 
 @pytest.mark.parametrize("name", DIAGNOSTICS)
 def test_diagnostic_is_finite_deterministic_and_leaves_its_input_alone(name, parts):
-    x, label, views = parts
+    x, label, orbits = parts
     before = x.copy()
     if name in ("alpha", "alpha_r2"):
         assert math.isfinite(DIAGNOSTICS[name].run(Cloud(x=x)))
-    values = [DIAGNOSTICS[name].run(Cloud(x=x, label=label, views=views)) for _ in range(2)]
+    views = orbits[:, 0], orbits[:, 1]
+    values = [DIAGNOSTICS[name].run(Cloud(x=x, label=label, views=views, orbits=orbits)) for _ in range(2)]
     assert type(values[0]) is float
     assert math.isfinite(values[0])
     assert values[0] == values[1]

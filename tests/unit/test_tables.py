@@ -1,5 +1,7 @@
 """Tables on disk: what is written comes back, and a bad file is a sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,16 @@ def test_pairs_come_back(rng, tmp_path):
     assert again.seed == 4
     assert again.augment["flip_p"] == 0.5
     assert again.spaces == ("z",)
+    assert again.z_more is None
+    four = replace(pairs, z_more=rng.normal(size=(5, 2, 3)).astype(np.float32))
+    save_pairs(four, tmp_path / "four.npz", half=True)
+    again = load_pairs(tmp_path / "four.npz")
+    assert again.all_views("z").dtype == np.float32
+    np.testing.assert_allclose(
+        again.all_views("z"), np.concatenate([a[:, None], b[:, None], four.z_more], 1), rtol=1e-3
+    )
+    with pytest.raises(DataError, match="z_more"):
+        replace(pairs, z_more=four.z_more[:4])
 
 
 def test_maps_come_back(rng, tmp_path):

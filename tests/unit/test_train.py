@@ -172,6 +172,10 @@ def test_pairs_are_drawn_again_from_their_seed(config, tiny_images, tmp_path):
     first, second = (encode_pairs(encoder, tiny_images, augment=config.augment, seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.z_a, second.z_a)
     assert not np.allclose(first.z_a, first.z_b)
+    more = encode_pairs(encoder, tiny_images, augment=config.augment, seed=3, views=4)
+    np.testing.assert_array_equal(more.z_b, first.z_b)
+    assert more.all_views("h").shape == (len(tiny_images), 4, first.h_a.shape[1])
+    assert not np.allclose(more.h_more[:, 0], more.h_more[:, 1])
     pixels, h, z = encode_views(encoder, tiny_images.image[0], 5, augment=config.augment)
     assert (len(pixels), len(h), len(z)) == (5, 5, 5)
 

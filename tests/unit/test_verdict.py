@@ -8,6 +8,7 @@ import pytest
 from simclr_core.config import RunConfig
 from simclr_core.errors import DataError
 from simclr_core.geometry_rules import ConeLimits, few_directions
+from simclr_core.lidar import lidar
 from simclr_core.progress import Stopped
 from simclr_core.records import EmbeddingTable, PairTable
 from simclr_core.spectrum import spectral_cliff
@@ -36,7 +37,7 @@ CONTRACT = [
 
 
 def table(x, z=None, label=None):
-    return EmbeddingTable(h=x, z=z, label=label, index=np.arange(len(x)))
+    return EmbeddingTable(h=x, z=z, label=label, index=np.arange(len(z if x is None else x)))
 
 
 def verdict(x, **more):
@@ -304,11 +305,24 @@ def test_report_has_the_contract_keys_and_is_plain_json(rng, g):
         assert {"id", "severity", "value", "reference", "sentence"} <= set(found)
         assert set(found["sentences"]) == {"en", "zh"}
     missing = {k for k, v in data["metrics"].items() if v is None}
-    assert missing == {"alignment", "pair_auc", "twin_r_at_1", "alpha", "alpha_r2"}
+    assert missing == {"alignment", "lidar", "pair_auc", "twin_r_at_1", "alpha", "alpha_r2"}
     assert missing <= {f["id"] for f in data["findings"]}
     assert report.neighbours.k == 20
     assert report.k_occurrence.sum() == 2000
     assert len(report.eigenvalue) == 16
+
+
+def test_lidar_comes_with_four_views_of_each_image(g):
+    x = g(60, 8)
+    more = np.stack([x + 0.1 * g(60, 8) for _ in range(4)], axis=1).astype(np.float32)
+    two = PairTable(z_a=more[:, 0], z_b=more[:, 1], index=np.arange(60))
+    four = PairTable(z_a=more[:, 0], z_b=more[:, 1], z_more=more[:, 2:], index=np.arange(60))
+    np.testing.assert_array_equal(four.all_views("z"), more)
+    alone = diagnose(table(None, z=x.astype(np.float32)), pairs=two, space="z")
+    assert "4 or more views" in finding(alone, "lidar").sentence
+    report = diagnose(table(None, z=x.astype(np.float32)), pairs=four, space="z")
+    assert report.metrics["lidar"] == pytest.approx(lidar(more))
+    assert report.intervals["lidar"].holds(lidar(more))
 
 
 def test_references_survive_the_json(g):
