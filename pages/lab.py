@@ -7,7 +7,7 @@ from pages.ui.components.lab import DIM, IMAGES, Meter, View, collapse_lab, read
 from pages.ui.frame import error_frame
 from pages.ui.labscenes import ask, choose_scene, choose_setting, known
 from pages.ui.text import escape_markdown, label, t, tag, texts_under
-from simclr_core.diagnostics import DIAGNOSTICS, sphere
+from simclr_core.diagnostics import DIAGNOSTICS, sphere_uniformity
 
 KEY, START, LAST = "lab", "lab.opened", "lab.last"
 FAILED = ("complete", "dimensional")  # verdicts that this page is about
@@ -20,7 +20,7 @@ SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
 
 
 def meters() -> list[Meter]:
-    spread = sphere(DIM)
+    spread = {"mean_cosine": 0.0, "rankme": float(DIM), "uniformity": sphere_uniformity(DIM)}  # of an even spread
     return [
         Meter(id=name, label=label(DIAGNOSTICS[name].label), help=t(f"lab.meter.{name}", dim=DIM), low=low, high=high, spread=spread.get(name))
         for name, (low, high) in METERS.items()

@@ -17,7 +17,6 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import stdtrit
 
 from simclr_core.cloud import PURITY_K, Cloud
 from simclr_core.diagnostics import DIAGNOSTICS, OF_PAIRS, RANGES, SHARES_OF_ROWS, measure_all
@@ -89,6 +88,8 @@ def standard_error(drawn: Float[np.ndarray, " b"], n: int) -> float:
 
 def interval(name: str, value: float, drawn: Float[np.ndarray, " b"], n: int) -> Interval:
     """The 95 % interval of a diagnostic of n rows (or images of pairs), inside its range."""
+    from scipy.special import stdtrit  # pages that need no statistics must not load it
+
     half = float(stdtrit(len(drawn) - 1, 0.5 + COVERAGE / 2)) * standard_error(drawn, n)
     low, high = RANGES.get(name, (-math.inf, math.inf))
     if name in SHARES_OF_ROWS and value in (low, high):

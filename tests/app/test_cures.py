@@ -47,8 +47,7 @@ def test_an_ill_run_shows_its_causes_under_the_verdict(open_page, tmp_path, lang
     assert "`train.objective`: alignment → **nt_xent**" in texts(at).replace("\\", "")
 
 
-def test_a_healthy_run_and_a_run_from_elsewhere_name_none(open_page, tmp_path):
-    assert "Likely causes" not in [h.value for h in open_page("collapse").header]
+def test_causes_of_a_run_from_elsewhere_are_not_measured(open_page, tmp_path):
     alone(tmp_path, nine_clouds(0, 200, 16)["point"])
     at = open_page("collapse", run="alone", root=tmp_path)
     assert not at.exception
