@@ -6,7 +6,7 @@
 //   nearest possible matrix instead; own: a matrix brought along, its upper triangle in ten-thousandths joined by dots;
 //   mode: sweep, beats or train; at: the beat (1 to 6) or the step of training.
 
-import { cosines, descend, eigen, gram, nearestRealisable, realisable, smallestEigenvalue, vectorsFrom } from "../shared/geometry.js"
+import { cosines, descend, eigen, nearestRealisable, realisable, smallestEigenvalue, vectorsFrom } from "../shared/geometry.js"
 import {
   effectiveNegatives, gradientRow, gradientRows, lossAndPull, lossCeiling, lossFloor, lossRows, mean, missing, softmaxRows,
 } from "../shared/ntxent.js"
