@@ -1,12 +1,17 @@
 """The temperature explorer in Chromium: it moves, stops, answers to keys and links, and says nothing wrong."""
 
+import json
 import time
 
 import numpy as np
 import pytest
 
+from pages.ui.components.shared import bundle
+from pages.ui.components.temperature import HERE, batch
+from pages.ui.components.temperature.view import read_view
+from pages.ui.text import catalogues
 from simclr_core import similarity as sim
-from simclr_core.presets import PRESETS
+from simclr_core.presets import PRESETS, QUESTIONS
 
 pytestmark = pytest.mark.browser
 ROOT = ".nx[data-ready]"
@@ -202,6 +207,26 @@ def test_touch_keeps_a_cell(explorer):
     assert "anchor 3" in page.locator(".anchor-name").inner_text()
     assert page.locator(".bar.lit .bar-name").inner_text() == "2"
     wait_url(page, "r=3")
+
+
+def test_it_mounts_without_a_server(browser):
+    """The explorer is a function of data, state and strings: one HTML page holds it."""
+    prefix = "temperature.explorer."
+    texts = {k.removeprefix(prefix): v for k, v in catalogues()["zh"].texts.items() if k.startswith(prefix)}
+    presets = [batch(name, p.label.zh, p.note.zh, p.similarity, p.partner) for name, p in PRESETS.items()]
+    questions = [q.fields | {"text": q.text.zh, "why": q.why.zh} for q in QUESTIONS.values()]
+    data = {"presets": presets, "questions": questions, "fewest": 3, "lang": "zh-Hans"}
+    start = read_view({"sheet": 6, "hard": 6}, preset="hard", tau=0.1)
+    call = f"mount(document.body, {json.dumps(data)}, {json.dumps(start | {'row': 0})}, {json.dumps(texts)}, (view) => (window.told = view))"
+    page = browser.new_page()
+    page.set_content(f"<script type=module>{bundle(HERE / 'temperature.js')}\n{call}</script>")
+    assert page.locator(".loss-number").first.inner_text() == "0.3352"
+    page.get_by_role("button", name="播放").click()
+    wait_tau(page, "t < 0.45")
+    page.get_by_role("button", name="暂停").click()
+    page.wait_for_function("window.told")
+    assert read_view({"sheet": 6, "hard": 6}, **page.evaluate("window.told"))["preset"] == "hard"
+    page.close()
 
 
 # -- dragging ------------------------------------------------------------------------------------------------------------
