@@ -12,7 +12,7 @@ def test_a_deep_link_opens_the_space_with_its_pictures(visit):
     page.get_by_text("Different pictures, nearly the same").wait_for()
     page.locator(".gallery").first.scroll_into_view_if_needed()
     page.wait_for_function(LOADED, arg=5)
-    assert page.locator(".js-plotly-plot").count() == 2
+    assert page.locator(".js-plotly-plot").count() == 3  # how it came about, spectrum, hubs
     assert "space=z" in page.url
 
 
