@@ -84,7 +84,7 @@ def test_a_plain_matrix_is_taken_as_h(rng, tmp_path):
     ("arrays", "says"),
     [
         ({"features": np.ones((3, 2))}, "matrix `h` or `z`.*features"),
-        ({"h": np.ones(3)}, "h.*matrix"),
+        ({"h": np.ones(3)}, "h.*array of numbers"),
         ({"h": np.array([["a"]])}, "h.*numbers"),
         ({"h": np.ones((3, 2)), "label": np.arange(2)}, "label.*3 rows"),
         ({"h": np.array([[1, np.nan], [1, 2], [3, 4.0]])}, "h.*finite.*first: row 0"),
