@@ -94,7 +94,8 @@ def interval(name: str, value: float, drawn: Float[np.ndarray, " b"], n: int) ->
     low, high = RANGES.get(name, (-math.inf, math.inf))
     if name in SHARES_OF_ROWS and value in (low, high):
         half = max(half, NONE_IN / n)
-    return Interval(max(value - half, low), min(value + half, high))
+    # The value itself may lie past its range by a rounding; the interval holds it all the same.
+    return Interval(min(value, max(value - half, low)), max(value, min(value + half, high)))
 
 
 def measure_intervals(
