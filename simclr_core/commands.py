@@ -220,8 +220,9 @@ def prepare(args: Namespace) -> dict[str, Any]:
 def zoo(args: Namespace) -> dict[str, Any]:
     """Train encoders that fail in known ways, diagnose each, and write the table of what they were called."""
     from simclr_core.store import write_atomic
-    from simclr_core.zoo import documented, summary
+    from simclr_core.zoo import summary
     from simclr_core.zoo_runs import entries, on_disk, visit
+    from simclr_core.zoo_tables import documented
 
     out = Path(args.out)
     names = args.only or list(entries(args.cifar))

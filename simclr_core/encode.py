@@ -14,16 +14,10 @@ from simclr_core.checkpoints import Encoder
 from simclr_core.config import AugmentConfig, to_dict
 from simclr_core.device import choose_device
 from simclr_core.errors import DataError, sentence
-from simclr_core.forward import BATCH, image_tensor, unit_interval
+from simclr_core.forward import BATCH, embed, image_tensor, unit_interval
 from simclr_core.learner import still_statistics
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import EmbeddingTable, ImageSet, PairTable
-
-
-@torch.inference_mode()
-def _forward(encoder: Encoder, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    h, z = encoder.module(x)
-    return h.float().cpu().numpy(), z.float().cpu().numpy()
 
 
 def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress: Progress = silent) -> EmbeddingTable:
@@ -45,7 +39,7 @@ def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress
     z: list[np.ndarray] = []
     for start in range(0, len(images), BATCH):
         rows = unit_interval(pixels[start : start + BATCH].to(where), encoder.image_size)
-        for column, part in zip((h, z), _forward(encoder, rows), strict=True):
+        for column, part in zip((h, z), embed(encoder.module, rows), strict=True):
             column.append(part)
         if progress(min(1.0, (start + BATCH) / len(images)), "encoding"):
             raise Stopped
@@ -90,7 +84,7 @@ def encode_pairs(
         raise DataError(sentence("views", "at least 2", views, "a distance needs two"))
     encoder.module.cpu().eval()
     drawn = draw_views(images, augment, seed, encoder.image_size, views)
-    (h_a, z_a), (h_b, z_b), *more = (_forward(encoder, v) for v in drawn)
+    (h_a, z_a), (h_b, z_b), *more = (embed(encoder.module, v) for v in drawn)
     h_more, z_more = (np.stack(m, axis=1) for m in zip(*more, strict=True)) if more else (None, None)
     return PairTable(
         z_more=z_more,
@@ -117,7 +111,7 @@ def encode_views(
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None].repeat(views, 1, 1, 1)
     generator = torch.Generator().manual_seed(seed)
     x = augment_views(pixels, augment, generator, size=encoder.image_size)
-    h, z = _forward(encoder, x)
+    h, z = embed(encoder.module, x)
     return to_pixels(x), h, z
 
 

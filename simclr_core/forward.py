@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from simclr_core.model import SimClr
 from simclr_core.records import ImageSet
 
 BATCH = 512
@@ -21,3 +24,10 @@ def unit_interval(pixels: Tensor, size: int | None) -> Tensor:
     if size is not None and x.shape[-2:] != (size, size):
         x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
     return x
+
+
+@torch.inference_mode()
+def embed(model: SimClr, x: Float[Tensor, "b 3 s s"]) -> tuple[Float[np.ndarray, "b dh"], Float[np.ndarray, "b dz"]]:
+    """h and z of pictures in [0, 1], `BATCH` at a time; the model is in evaluation mode."""
+    h, z = (torch.cat(column) for column in zip(*map(model, x.split(BATCH)), strict=True))
+    return h.float().cpu().numpy(), z.float().cpu().numpy()

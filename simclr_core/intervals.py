@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from simclr_core.cloud import PURITY_K, Cloud
-from simclr_core.diagnostics import DIAGNOSTICS, OF_PAIRS, RANGES, SHARES_OF_ROWS, measure_all
+from simclr_core.diagnostics import DIAGNOSTICS, measure_all
 from simclr_core.neighbours import within
 from simclr_core.pairs import PairDistances
 from simclr_core.progress import Progress, Stopped, silent
@@ -91,8 +91,8 @@ def interval(name: str, value: float, drawn: Float[np.ndarray, " b"], n: int) ->
     from scipy.special import stdtrit  # pages that need no statistics must not load it
 
     half = float(stdtrit(len(drawn) - 1, 0.5 + COVERAGE / 2)) * standard_error(drawn, n)
-    low, high = RANGES.get(name, (-math.inf, math.inf))
-    if name in SHARES_OF_ROWS and value in (low, high):
+    low, high = DIAGNOSTICS[name].low, DIAGNOSTICS[name].high
+    if DIAGNOSTICS[name].counts and value in (low, high):
         half = max(half, NONE_IN / n)
     # The value itself may lie past its range by a rounding; the interval holds it all the same.
     return Interval(min(value, max(value - half, low)), max(value, min(value + half, high)))
@@ -120,5 +120,6 @@ def measure_intervals(
     for name, value in values.items():
         column = [v for row in drawn if (v := row[name]) is not None]
         if value is not None and len(column) >= KEPT * count:
-            found[name] = interval(name, value, np.array(column), images if name in OF_PAIRS else cloud.n)
+            n = images if DIAGNOSTICS[name].rests_on == "pairs" else cloud.n
+            found[name] = interval(name, value, np.array(column), n)
     return found

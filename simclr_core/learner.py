@@ -20,6 +20,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,10 @@ class Learner:
         self.size = config.image_size or images.image.shape[1]
         self._label = None if images.label is None else torch.from_numpy(images.label.astype(np.int64))
         self._n = len(images)
+        self._augments = config.view_augments
+        self._order = lru_cache(maxsize=2)(
+            self._shuffled
+        )  # this epoch's, and the next one's while batches are fetched ahead
         self.model = self._network()
         self.objective = make_objective(train, images=len(images), dim=config.model.proj_dim).to(self.device)
         if "label" in self.objective.needs and images.label is None:
@@ -127,22 +132,21 @@ class Learner:
         """Whole batches in the pictures; the rest of an epoch is left out and differs from epoch to epoch."""
         return self._n // self.config.train.batch_size
 
+    def _shuffled(self, epoch: int) -> Tensor:
+        return torch.randperm(self._n, generator=stream(self.config.train.seed, "order", epoch))
+
     def rows(self, step: int) -> Tensor:
         """Positions of a step's images, the whole batch."""
         epoch, place = divmod(step, self.steps_per_epoch)
         size = self.config.train.batch_size
-        order = torch.randperm(self._n, generator=stream(self.config.train.seed, "order", epoch))
-        return order[place * size : (place + 1) * size]
+        return self._order(epoch)[place * size : (place + 1) * size]
 
     def _draws(self, step: int) -> list[Draws]:
         """Each view's random choices for my images, out of those of the whole batch."""
         generator = stream(self.config.train.seed, "views", step, self.device)
         height, width = self.batches.size
         size = self.config.train.batch_size
-        return [
-            draw(size, augment, generator, height=height, width=width)[self.share]
-            for augment in self.config.view_augments
-        ]
+        return [draw(size, augment, generator, height=height, width=width)[self.share] for augment in self._augments]
 
     def _views(self, pixels: Tensor, draws: list[Draws], part: slice) -> Tensor:
         """All views of some images, one view after the other."""

@@ -21,7 +21,7 @@ from simclr_core.augment import augment_pair
 from simclr_core.cloud import Cloud, Undefined
 from simclr_core.config import RunConfig
 from simclr_core.errors import DataError
-from simclr_core.forward import BATCH, image_tensor, unit_interval
+from simclr_core.forward import embed, image_tensor, unit_interval
 from simclr_core.knn import knn_accuracy
 from simclr_core.losses import unit_rows
 from simclr_core.model import SimClr
@@ -82,20 +82,13 @@ def batch_numbers(views: Sequence[Tensor], temperature: float) -> dict[str, floa
 
 
 # -- the held-out sample -------------------------------------------------------------------------------------------------
-@torch.inference_mode()
-def _encoded(model: SimClr, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    parts = [model(x[i : i + BATCH]) for i in range(0, len(x), BATCH)]
-    h, z = (torch.cat(column).float().cpu().numpy() for column in zip(*parts, strict=True))
-    return h, z
-
-
 class Watch:
     """A held-out sample and the pictures that vote on it, looked at within a share of the run's time.
 
     Args:
         held: pictures that are not trained on; the first `HELD` of a random order are looked at.
         images: the training pictures, a sample of which votes.
-        config: of the run; the pairs are drawn by its views.
+        config: of the run; the pairs are drawn by its `augment`.
         untrained: the network before training, the reference of every verdict.
         device: where to encode.
     """
@@ -126,8 +119,8 @@ class Watch:
     def _tables(self, model: SimClr) -> tuple[EmbeddingTable, PairTable]:
         was = model.training
         model.eval()
-        h, z = _encoded(model, self._x)
-        (h_a, z_a), (h_b, z_b) = (_encoded(model, x) for x in self._pair)
+        h, z = embed(model, self._x)
+        (h_a, z_a), (h_b, z_b) = (embed(model, x) for x in self._pair)
         model.train(was)
         held = self._held
         table = EmbeddingTable(h=h, z=z, label=held.label, index=held.index)
@@ -138,7 +131,7 @@ class Watch:
         if table.label is None or bank is None or len(np.unique(bank)) < 2:
             return None
         was = model.training
-        h, _ = _encoded(model.eval(), self._bank_x)
+        h, _ = embed(model.eval(), self._bank_x)
         model.train(was)
         return knn_accuracy(h, bank, table.space("h"), table.label)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -84,15 +84,8 @@ class ImageSet:
 
     def take(self, rows: np.ndarray) -> ImageSet:
         """The pictures at these positions, in this order."""
-        return ImageSet(
-            image=self.image[rows],
-            label=None if self.label is None else self.label[rows],
-            index=self.index[rows],
-            class_names=self.class_names,
-            spec=self.spec,
-            split=self.split,
-            notices=self.notices,
-        )
+        label = None if self.label is None else self.label[rows]
+        return replace(self, image=self.image[rows], label=label, index=self.index[rows])
 
     def sample(self, most: int, seed: int = 0) -> ImageSet:
         """At most so many pictures, drawn without replacement and kept in order."""

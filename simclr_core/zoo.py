@@ -2,20 +2,19 @@
 
 An entry says what is done to the pictures and to the settings, in which space the failure lives, and which verdicts would name it
 rightly. These verdicts were written down before anything was trained (docs/zoo.md keeps what changed since, and why).
-`zoo_runs` trains and judges; here are the entries and the table of what came out.
+`zoo_runs` trains and judges, `zoo_tables` writes down what came out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from simclr_core.config import RunConfig, with_overrides
-from simclr_core.errors import DataError, sentence
 from simclr_core.records import ImageSet, Space
 from simclr_core.registry import Choice, Label
 
@@ -38,18 +37,6 @@ Change = Callable[[ImageSet], ImageSet]
 
 
 # -- what is done to the pictures ------------------------------------------------------------------------------------------
-def _with_pictures(images: ImageSet, image: np.ndarray) -> ImageSet:
-    return ImageSet(
-        image=image,
-        label=images.label,
-        index=images.index,
-        class_names=images.class_names,
-        spec=images.spec,
-        split=images.split,
-        notices=images.notices,
-    )
-
-
 def as_they_are(images: ImageSet) -> ImageSet:
     """No change."""
     return images
@@ -69,13 +56,13 @@ def half_grey(images: ImageSet) -> ImageSet:
     """A random half of the pictures replaced by plain grey."""
     image = images.image.copy()
     image[np.random.default_rng(0).permutation(len(image))[: len(image) // 2]] = 128
-    return _with_pictures(images, image)
+    return replace(images, image=image)
 
 
 def tinted(images: ImageSet) -> ImageSet:
     """Every picture mixed half and half with a colour of its own, drawn evenly from the RGB cube."""
     colour = np.random.default_rng(0).integers(0, 256, (len(images), 1, 1, 3))
-    return _with_pictures(images, ((images.image + colour) // 2).astype(np.uint8))
+    return replace(images, image=((images.image + colour) // 2).astype(np.uint8))
 
 
 def only_class(name: str) -> Change:
@@ -346,62 +333,3 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     }
     totals = {"failures": len(failures), "named": sum(failures), "healthy": len(controls), "spared": sum(controls)}
     return totals | {"confusion": confusion, "runs": list(rows)}
-
-
-def entries_table() -> str:
-    """What each entry does and what it should be called, as Markdown."""
-    lines = [
-        "| entry | what is done | space | accepted verdicts | why it fails | source |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, s in (ZOO | {CIFAR.pictures: CIFAR}).items():
-        accepted = ", ".join(f"`{a}`" for a in s.accepted) or ("none of the collapses" if s.control else "not counted")
-        space = "h, z" if s.control else s.space
-        lines.append(f"| `{name}` | {s.label.en} | {space} | {accepted} | {s.help.en} | {s.source} |")
-    return "\n".join(lines)
-
-
-def _counts(counts: Mapping[str, int], accepted: Sequence[str]) -> str:
-    words = (f"**{v}** {n}" if v in accepted else f"{v} {n}" for v, n in counts.items())
-    return ", ".join(words)
-
-
-def _mean(rows: Sequence[Row], key: str) -> str:
-    values = [row[key] for row in rows if row[key] is not None]
-    return f"{np.mean(values):.2f}" if values else "not measured"
-
-
-def results_table(result: Mapping[str, Any]) -> str:
-    """The confusion table, as Markdown: each verdict and how many runs it met; accepted ones in bold on the space that counts."""
-    lines = [
-        "| entry | z | h | right | kNN accuracy | untrained |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, counts in result["confusion"].items():
-        s = (ZOO | {CIFAR.pictures: CIFAR})[name]
-        rows = [row for row in result["runs"] if row["zoo"] == name]
-        right = "–" if rows[0]["right"] is None else f"{sum(row['right'] for row in rows)} of {len(rows)}"
-        z, h = (_counts(counts[space], s.accepted if space == s.space else ()) for space in ("z", "h"))
-        accuracies = f"{_mean(rows, 'knn_accuracy')} | {_mean(rows, 'knn_accuracy_untrained')}"
-        lines.append(f"| `{name}` | {z} | {h} | {right} | {accuracies} |")
-    named, spared = (f"{result[a]} of {result[b]}" for a, b in (("named", "failures"), ("spared", "healthy")))
-    return "\n".join([*lines, "", f"Failures named: {named}. Healthy runs called no collapse, in h and z: {spared}."])
-
-
-def filled(text: str, marker: str, table: str) -> str:
-    """A document with what stands between `<!-- marker -->` and `<!-- /marker -->` replaced.
-
-    Raises:
-        DataError: the document lacks the markers.
-    """
-    begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
-    before, found, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise DataError(sentence("--doc", f"a document with the lines {begin} and {end}", "none", "add them"))
-    return f"{before}{begin}\n{table}\n{end}{after}"
-
-
-def documented(text: str, result: Mapping[str, Any]) -> str:
-    """The zoo's document with both of its tables written anew."""
-    return filled(filled(text, "entries", entries_table()), "results", results_table(result))

@@ -131,3 +131,24 @@ def settle(page, timeout: float = 60_000) -> None:
     """Wait until the first script run is over and something is on the page."""
     page.wait_for_selector('[data-testid="stMain"] [data-testid="stElementContainer"]', timeout=timeout)
     page.wait_for_selector(SETTLED, timeout=timeout)
+
+
+@pytest.fixture
+def moving_page(visit):
+    """Open a component's page with motion allowed, drawn when this returns; at the end no script may have complained."""
+    complaints = []
+
+    def open_(path: str, root: str, **context):
+        page = visit(path, **({"reduced_motion": "no-preference"} | context))
+        # Streamlit itself asks for files that are not there; that is the network's, not a script's.
+        page.on(
+            "console",
+            lambda m: (
+                complaints.append(m.text) if m.type in ("error", "warning") and "Failed to load" not in m.text else None
+            ),
+        )
+        page.wait_for_selector(root)
+        return page
+
+    yield open_
+    assert complaints == []

@@ -14,23 +14,8 @@ ROOT = ".lab[data-ready]"
 
 
 @pytest.fixture
-def lab(visit):
-    """Open the page with motion allowed and wait until the component has drawn; at the end no script may have complained."""
-    complaints = []
-
-    def open_(query: str = "", **context):
-        page = visit(f"/lab{query}", **({"reduced_motion": "no-preference"} | context))
-        page.on(
-            "console",
-            lambda m: (
-                complaints.append(m.text) if m.type in ("error", "warning") and "Failed to load" not in m.text else None
-            ),
-        )
-        page.wait_for_selector(ROOT)
-        return page
-
-    yield open_
-    assert complaints == []
+def lab(moving_page):
+    return lambda query="", **context: moving_page(f"/lab{query}", ROOT, **context)
 
 
 def step(page) -> int:

@@ -18,24 +18,8 @@ ROOT = ".nx[data-ready]"
 
 
 @pytest.fixture
-def explorer(visit):
-    """Open the page with motion allowed and wait until the component has drawn; at the end no script may have complained."""
-    complaints = []
-
-    def open_(query: str = "", **context):
-        page = visit(f"/temperature{query}", **({"reduced_motion": "no-preference"} | context))
-        # Streamlit itself asks for files that are not there; that is the network's, not a script's.
-        page.on(
-            "console",
-            lambda m: (
-                complaints.append(m.text) if m.type in ("error", "warning") and "Failed to load" not in m.text else None
-            ),
-        )
-        page.wait_for_selector(ROOT)
-        return page
-
-    yield open_
-    assert complaints == []
+def explorer(moving_page):
+    return lambda query="", **context: moving_page(f"/temperature{query}", ROOT, **context)
 
 
 def tau(page) -> float:

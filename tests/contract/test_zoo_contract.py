@@ -12,8 +12,9 @@ from simclr_core.records import ImageSet
 from simclr_core.sources import load_images
 from simclr_core.store import RunDir
 from simclr_core.verdict import DIAGNOSES
-from simclr_core.zoo import BASE, CIFAR, HEALTHY, STOPPED, ZOO, documented, filled, run_name, summary
+from simclr_core.zoo import BASE, CIFAR, HEALTHY, STOPPED, ZOO, run_name, summary
 from simclr_core.zoo_runs import LEARNERS
+from simclr_core.zoo_tables import documented, filled
 
 ENTRIES = ZOO | {CIFAR.pictures: CIFAR}
 DOC = Path(__file__).parents[2] / "docs" / "zoo.md"

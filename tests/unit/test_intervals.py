@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simclr_core.cloud import Cloud
-from simclr_core.diagnostics import DIAGNOSTICS, OF_NEIGHBOURS, OF_PAIRS, RANGES, SHARES_OF_ROWS, measure_all
+from simclr_core.diagnostics import DIAGNOSTICS, measure_all
 from simclr_core.intervals import (
     FEWEST,
     LEAST_DRAWS,
@@ -37,7 +37,7 @@ def test_a_part_has_the_numbers_of_its_rows(rng):
     assert len(part.rows) == 300
     assert len(part.images) == 45
     for name in DIAGNOSTICS:
-        if name not in OF_PAIRS and name != "uniformity":
+        if DIAGNOSTICS[name].rests_on != "pairs" and name != "uniformity":
             assert found[name] == pytest.approx(direct[name]), name
     assert found["uniformity"] == pytest.approx(direct["uniformity"], abs=0.01)  # to first order
     assert found["alignment"] == pytest.approx(2 - 2 * whole.pairs.positive[part.images].mean())
@@ -70,7 +70,10 @@ def test_intervals_are_as_wide_as_new_samples_scatter(rng):
         cloud = sample()
         drawn = [measure_all(p)[0] for p in parts(cloud, MOST_DRAWS)]
         widths.append(
-            {k: standard_error(np.array([v[k] for v in drawn]), 100 if k in OF_PAIRS else 300) for k in NEW_SAMPLES}
+            {
+                k: standard_error(np.array([v[k] for v in drawn]), 100 if DIAGNOSTICS[k].rests_on == "pairs" else 300)
+                for k in NEW_SAMPLES
+            }
         )
     for name in NEW_SAMPLES:
         scatter = np.std([v[name] for v in over], ddof=1)
@@ -86,7 +89,7 @@ def test_every_number_has_an_interval_around_it_and_inside_its_range(rng):
         if value is None:
             assert found[name] is None
             continue
-        low, high = RANGES.get(name, (-math.inf, math.inf))
+        low, high = DIAGNOSTICS[name].low, DIAGNOSTICS[name].high
         assert low <= found[name].low <= value <= found[name].high <= high, name
     assert found == measure_intervals(cloud, values)
 
@@ -117,12 +120,11 @@ def test_stopping(rng):
         measure_intervals(cloud, measure_all(cloud)[0], progress=lambda share, message: True)
 
 
-def test_lists_of_names_are_right(rng):
+def test_entries_say_rightly_what_they_rest_on(rng):
     """Which diagnostics look at neighbours and at pairs is found out by running them."""
-    assert set(RANGES) | OF_NEIGHBOURS | OF_PAIRS | SHARES_OF_ROWS <= set(DIAGNOSTICS)
     for name, choice in DIAGNOSTICS.items():
         cloud = made(rng, n=60, d=24)
         choice.run(cloud)
-        assert ("all_pairs" in cloud.__dict__) == (name in OF_NEIGHBOURS), name
-        assert ("pairs" in cloud.__dict__ or name == "lidar") == (name in OF_PAIRS), name
+        assert ("all_pairs" in cloud.__dict__) == (choice.rests_on == "neighbours"), name
+        assert ("pairs" in cloud.__dict__ or name == "lidar") == (choice.rests_on == "pairs"), name
     assert issubclass(Part, Cloud)
