@@ -229,9 +229,11 @@ class Learner:
         return Step(loss=loss.detach(), grad_norm=norm, views=views, temperature=self.objective.temperature)
 
     def _update(self, rate: float) -> Tensor:
+        self.ranks.sum_gradients(
+            self.model.parameters()
+        )  # scaled: all processes then see the same overflow, and skip alike
         for part in self.optimizer.parts:
             self.scaler.unscale_(part)
-        self.ranks.sum_gradients(self.model.parameters())
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip_norm or math.inf)
         self.optimizer.set_rate(rate)
         for part in self.optimizer.parts:

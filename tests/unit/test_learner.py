@@ -151,9 +151,10 @@ def test_a_learned_temperature_moves_and_a_scheduled_one_arrives(config, tiny_im
     assert temperature_at(there_and_back, 10, 11) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "sgd", "lars"])
-def test_half_precision_trains(config, tiny_images, optimizer):
-    made = learner(config, tiny_images, "train.precision=bf16", f"train.optimizer={optimizer}", "train.lr=0.01")
+def test_half_precision_trains(config, tiny_images, optimizer, precision):
+    made = learner(config, tiny_images, f"train.precision={precision}", f"train.optimizer={optimizer}", "train.lr=0.01")
     assert torch.isfinite(made.step(0, 4).loss)
     assert all(torch.isfinite(p).all() for p in made.model.parameters())
 
