@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simclr_core.demo.draws import half_width
 from simclr_core.probes import LinearParams, ProbeResult, fine_tune, label_efficiency
 from simclr_core.registry import Label
 from simclr_core.work import say
@@ -29,7 +30,6 @@ SHARES = (0.01, 0.1, 1.0)
 DRAWS = 5
 STEPS = 300  # of 128 pictures: 4.8 times through all 8,000, under a minute each on one thread
 LONGER = 5
-T_95 = 2.776445105197793  # two-sided 95 % of Student's t with DRAWS − 1 degrees of freedom
 PACKAGES = ("torch", "numpy", "scikit-learn")
 ARMS = {  # in the order of the figure
     "supervised": Label("supervised from scratch", "从零开始的监督训练"),
@@ -65,9 +65,8 @@ def summaries(results: list[dict[str, Any]]) -> list[Summary]:
             if not rows:
                 continue
             a = np.array([r["accuracy"] for r in rows])
-            half = float(T_95 * a.std(ddof=1) / np.sqrt(DRAWS)) if len(a) == DRAWS else None
             low, high = float(a.min()), float(a.max())
-            found.append(Summary(arm, share, rows[0]["n_train"], len(a), float(a.mean()), half, low, high))
+            found.append(Summary(arm, share, rows[0]["n_train"], len(a), float(a.mean()), half_width(a), low, high))
     return found
 
 

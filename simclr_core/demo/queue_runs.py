@@ -8,7 +8,6 @@ default or the one named in `WAYS`, none was tuned on the test pictures. Runs th
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from importlib.metadata import version
@@ -20,6 +19,7 @@ import numpy as np
 
 from simclr_core.commands import say
 from simclr_core.config import AugmentConfig, ModelConfig, RunConfig, TrainConfig, from_dict, to_dict
+from simclr_core.demo.draws import half_width
 from simclr_core.registry import Label
 from simclr_core.store import write_atomic
 
@@ -27,7 +27,6 @@ RESULT = Path(__file__).parent / "queue_runs.json"
 SEEDS = 5
 EPOCHS = 2
 BATCH, LARGE = 32, 256
-T_95 = {2: 4.302652729749464, 3: 3.182446305284263, 4: 2.7764451051977987}  # two-sided 95 % of Student's t by freedom
 PACKAGES = ("torch", "numpy")
 
 
@@ -89,10 +88,8 @@ def summaries(found: dict[str, Any]) -> list[Summary]:
 
 def _summary(way: str, results: list[dict[str, Any]]) -> Summary:
     values = np.array([r["knn_accuracy"] for r in results])
-    t = T_95.get(len(values) - 1)
-    half = None if t is None else float(t * values.std(ddof=1) / math.sqrt(len(values)))
     seconds = float(np.median([r["seconds"] for r in results]))
-    return Summary(way, tuple(values.tolist()), float(values.mean()), half, seconds)
+    return Summary(way, tuple(values.tolist()), float(values.mean()), half_width(values), seconds)
 
 
 def measure(way: str, seed: int) -> dict[str, Any]:
