@@ -3,8 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
+# Tests of one file stay with one worker, because they share servers and trained runs; files in their order, because
+# the long ones come before the many short ones.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app env test test-fast test-browser check demo labels reliability screenshots bench clean
+.PHONY: app env test test-fast fuzz check demo labels reliability screenshots bench clean
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -22,10 +25,13 @@ app: $(VENV)/.app          ## make the environment, install, open the app on 127
 env: $(VENV)/.dev          ## the environment with the development tools
 
 test: env                  ## every test this machine can run; browser tests need Chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-fast: env             ## no browser, no training
-	$(BIN)/python -m pytest -m "not browser and not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not browser and not slow"
+
+fuzz: env                  ## the laws again, on examples nobody has seen
+	HYPOTHESIS_PROFILE=dice $(BIN)/python -m pytest $(WORKERS) tests/property tests/unit tests/app -m "not slow"
 
 check: env                 ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

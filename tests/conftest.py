@@ -20,8 +20,14 @@ install_import_hook([f"simclr_core.{m}" for m in CHECKED if m not in SELF_CHECKI
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from simclr_core.records import ImageSet
+
+# A change is judged by the same examples on every machine; `make fuzz` throws new dice.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("dice", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 @pytest.fixture

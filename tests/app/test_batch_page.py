@@ -43,7 +43,7 @@ def test_the_temperature_lives_in_the_url(open_page):
     assert at.select_slider(key="batch.tau").value == "0.07"
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(max_size=12))
 def test_no_link_breaks_the_page(open_page, value):
     assert not open_page("batch", run=None, **{"batch.tau": value}).exception

@@ -123,7 +123,7 @@ def opened(open_page):
     return open_page("temperature")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     query=st.dictionaries(
         st.sampled_from("turbncfomk"), st.one_of(st.text(max_size=30), st.text("0123456789.-_e", max_size=30))

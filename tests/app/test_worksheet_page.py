@@ -150,7 +150,7 @@ def test_a_bad_file_is_a_sentence(open_sheet, data):
     assert "must be" in at.error[0].value
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.sampled_from(["sheet", "sheet_n", "sheet_tau", "exercise", "a"]),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file
 
 from simclr_core.__main__ import build_parser, main
 from simclr_core.exports import EXPORTS
@@ -39,8 +40,9 @@ def answer(*args: str) -> dict:
     return json.loads(done.stdout)
 
 
-# Seconds after the first report; `make reliability` asks for more moments.
-KILLS = np.linspace(0.4, 1.9, int(os.environ.get("RELIABILITY_KILLS", "3"))).round(2)
+# Steps after which a run of 60 is killed; `make reliability` asks for more of them.
+KILLS = np.linspace(1, 57, int(os.environ.get("RELIABILITY_KILLS", "3"))).round().astype(int).tolist()
+LONG = [*FAST, "train.epochs=20", "train.checkpoint_every=7"]
 
 
 @pytest.fixture(scope="module")
@@ -203,27 +205,31 @@ def test_a_prepared_run_shows_the_pictures_it_was_prepared_with(run, pictures, t
     assert load_embeddings(out / "embeddings" / "encoder.npz").spec == "digits"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("delay", KILLS)
-def test_killed_at_any_moment_and_resumed_ends_in_the_same_weights(pictures, tmp_path, delay):
-    from safetensors.numpy import load_file
+@pytest.fixture(scope="module")
+def undisturbed(pictures, tmp_path_factory) -> dict[str, np.ndarray]:
+    """Weights at the end of a run that nobody killed."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    answer("train", "--images", pictures, "--out", str(out), "--set", *LONG)
+    return load_file(RunDir(out).latest_checkpoint / "model.safetensors")
 
-    settings = [*FAST, "train.epochs=20", "train.checkpoint_every=7"]
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    answer("train", "--images", pictures, "--out", str(whole), "--set", *settings)
-    args = ["train", "--images", pictures, "--out", str(broken), "--set", *settings]
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", KILLS)
+def test_killed_at_any_moment_and_resumed_ends_in_the_same_weights(pictures, tmp_path, undisturbed, step):
+    broken = tmp_path / "broken"
+    args = ["train", "--images", pictures, "--out", str(broken), "--set", *LONG]
     victim = subprocess.Popen([sys.executable, "-m", "simclr_core", *args], cwd=ROOT, stderr=subprocess.DEVNULL)
     metrics = broken / "metrics.jsonl"
-    while not metrics.exists():
-        time.sleep(0.02)
-    time.sleep(delay)
+    while len(read_metrics(metrics)) < step:
+        assert victim.poll() is None
+        time.sleep(0.005)
+    time.sleep(step % 7 * 0.005)  # not always at the same place within a step
     os.kill(victim.pid, signal.SIGKILL)
     victim.wait()
     assert RunDir(broken).status()["state"] == "died"
     answer("train", "--out", str(broken), "--resume")
-    last = load_file(RunDir(whole).latest_checkpoint / "model.safetensors")
     resumed = load_file(RunDir(broken).latest_checkpoint / "model.safetensors")
-    assert all(np.array_equal(last[k], resumed[k]) for k in last)
+    assert all(np.array_equal(undisturbed[k], resumed[k]) for k in undisturbed)
     assert [r["step"] for r in read_metrics(metrics)] == list(range(1, 61))
 
 

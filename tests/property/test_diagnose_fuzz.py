@@ -75,7 +75,7 @@ def tables(draw):
     return EmbeddingTable(h=x.astype(kind), z=None, label=label, index=np.arange(n)), pairs
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(tables())
 def test_every_number_is_finite_or_explained(made):
     table, pairs = made

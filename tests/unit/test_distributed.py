@@ -1,6 +1,7 @@
 """Several processes with gloo: together they do what one does with the whole batch."""
 
 import json
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -10,32 +11,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from simclr_core.distributed import Ranks
+from simclr_core.config import RunConfig, with_overrides
+from simclr_core.distributed import Ranks, joined
 from simclr_core.errors import ConfigError
+from simclr_core.learner import Learner
+from simclr_core.sources import load_images
 from simclr_core.store import RunDir, read_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# One process of several: a step of the learner, its loss and gradients written by the first.
-STEP = """
-import sys, torch
-from simclr_core.config import RunConfig, with_overrides
-from simclr_core.distributed import joined
-from simclr_core.learner import Learner
-from simclr_core.sources import load_images
-torch.set_num_threads(1)
-images = load_images("digits", split="train")
-config = with_overrides(RunConfig(images="digits"), sys.argv[2:]).resolved(len(images))
-with joined("cpu") as ranks:
-    made = Learner(config, images, ranks)
-    loss = [made.step(0, 10).loss]
-    gradient = [p.grad.clone() for p in made.model.parameters()]
-    loss.append(made.step(1, 10).loss)
-    if ranks.first:
-        state = made.objective.state_dict()
-        torch.save({"loss": loss, "gradient": gradient, "objective": state}, sys.argv[1])
-"""
 SETTINGS = ["train.batch_size=32", "train.device=cpu", "train.optimizer=sgd", "train.lr=0.05", "model.norm=group"]
+# Its children begin with torch imported, which would take each longer than its steps.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["simclr_core.learner", "simclr_core.sources"])
 
 
 def free_port() -> int:
@@ -44,21 +32,50 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def launch(processes: int, *command: str) -> list[subprocess.CompletedProcess]:
-    """The environment that torchrun gives, without its agent."""
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(processes)}
+def environments(processes: int) -> list[dict[str, str]]:
+    """What torchrun gives to each, without its agent."""
     if processes == 1:
-        shared = {}
+        return [{}]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(processes)}
+    return [shared | {"RANK": str(r), "LOCAL_RANK": str(r)} for r in range(processes)]
+
+
+def two_steps(environment: dict[str, str], out: Path, settings: list[str]) -> None:
+    """One process of several; the first writes losses, gradients of the first step, and what the objective remembers."""
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    images = load_images("digits", split="train")
+    config = with_overrides(RunConfig(images="digits"), settings).resolved(len(images))
+    with joined("cpu") as ranks:
+        made = Learner(config, images, ranks)
+        loss = [made.step(0, 10).loss]
+        gradient = [p.grad.clone() for p in made.model.parameters()]
+        loss.append(made.step(1, 10).loss)
+        if ranks.first:
+            torch.save({"loss": loss, "gradient": gradient, "objective": made.objective.state_dict()}, out)
+
+
+def steps_of(processes: int, out: Path, settings: list[str]) -> dict:
+    started = [FORKS.Process(target=two_steps, args=(e, out, settings)) for e in environments(processes)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(240)
+        assert process.exitcode == 0
+    return torch.load(out, weights_only=True)
+
+
+def launch(processes: int, *command: str) -> list[subprocess.CompletedProcess]:
     started = [
         subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=os.environ | shared | ({"RANK": str(r), "LOCAL_RANK": str(r)} if shared else {}),
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for r in range(processes)
+        for environment in environments(processes)
     ]
     done = []
     for process in started:
@@ -73,10 +90,9 @@ def launch(processes: int, *command: str) -> list[subprocess.CompletedProcess]:
 def test_processes_together_equal_one(tmp_path, objective):
     found = {}
     for processes, chunk in ((1, None), (2, None), (4, 4)) if objective == "nt_xent" else ((1, None), (2, 8)):
-        out = tmp_path / f"{processes}.pt"
         chunked = [f"train.chunk={chunk}"] if chunk else []
-        launch(processes, "-c", STEP, str(out), *SETTINGS, f"train.objective={objective}", *chunked)
-        found[processes] = torch.load(out, weights_only=True)
+        settings = [*SETTINGS, f"train.objective={objective}", *chunked]
+        found[processes] = steps_of(processes, tmp_path / f"{processes}.pt", settings)
     one = found.pop(1)
     for several in found.values():
         torch.testing.assert_close(torch.stack(several["loss"]), torch.stack(one["loss"]), rtol=1e-5, atol=1e-6)

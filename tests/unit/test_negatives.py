@@ -9,7 +9,7 @@ from simclr_core import negatives as neg
 from simclr_core.errors import ConfigError
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     batch=st.integers(1, 5),
     queue=st.integers(1, 25),

@@ -127,7 +127,7 @@ def test_demo_loads_at_once() -> None:
 
 
 @given(n=st.integers(1, 30), columns=st.integers(1, 9), colour=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_mosaic_gives_its_pictures_back(n: int, columns: int, colour: bool) -> None:
     shape = (n, 4, 4, 3) if colour else (n, 4, 4)
     image = np.random.default_rng(n).integers(0, 256, shape, dtype=np.uint8)
@@ -135,7 +135,7 @@ def test_a_mosaic_gives_its_pictures_back(n: int, columns: int, colour: bool) ->
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=200))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_stratified_order_keeps_every_row_and_the_share_of_each_class(classes: list[int]) -> None:
     label = np.array(classes)
     order, n_train = build_images.stratified_order(label, "test")
@@ -153,7 +153,7 @@ def test_digits_keep_their_sixteen_levels() -> None:
 
 # -- holding out -----------------------------------------------------------------------------------------------------
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=50), st.sets(st.text(min_size=1), max_size=50))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_holding_out_is_stable_when_files_are_added(old: set[str], added: set[str]) -> None:
     before = dict(zip(sorted(old), held_out(sorted(old)), strict=True))
     both = sorted(old | added)
@@ -162,7 +162,7 @@ def test_holding_out_is_stable_when_files_are_added(old: set[str], added: set[st
 
 
 @given(st.integers(0, 10**9), st.sampled_from(["{}", "cats/{}.jpg", "IMG_{:06}.png"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_about_a_fifth_is_held_out(first: int, form: str) -> None:
     share = held_out(form.format(i) for i in range(first, first + 2000)).mean()
     assert abs(share - 0.2) < 0.05  # 5.6 standard deviations of a fair draw

@@ -8,7 +8,7 @@ from simclr_core.verdict import diagnose
 from tests.clouds import FAMILIES, with_hub
 
 SMALL = [(200, 16), (150, 600), (1000, 128)]
-LARGE = [(4000, 64), (20_000, 32), (1500, 2048)]
+LARGE = [(4000, 64), (10_000, 32), (1500, 2048)]
 
 
 def verdict(x: np.ndarray) -> str:

@@ -88,7 +88,6 @@ def test_one_image_is_an_explained_zero():
     assert not grade(q, "loss", 0, "0.1").accepted
 
 
-@settings(deadline=None)
 @given(st.integers(1, 999_999), st.integers(2, 5))
 def test_drawn_matrices_are_cosines_of_real_vectors(seed, images):
     s = drawn_matrix(seed, images)
@@ -144,7 +143,6 @@ def forms(x: float) -> dict[str, str]:
     }
 
 
-@settings(deadline=None)
 @given(st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6))
 @example(13359.726829661873)
 @example(1000.0)
@@ -186,7 +184,6 @@ def test_thousands_and_decimals_are_told_apart_where_they_can_be():
     assert [r.digits for r in read("13000")] == [2]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=LONGEST + 5))
 def test_reading_and_grading_survive_anything(text):
     assert all(math.isfinite(r.value) for r in read(text))
@@ -196,7 +193,6 @@ def test_reading_and_grading_survive_anything(text):
 
 
 # -- grading -----------------------------------------------------------------------------------------------------------
-@settings(deadline=None)
 @given(anywhere, st.data())
 def test_the_right_answer_is_accepted_in_any_form(sheet, data):
     q = sheet.problems()[data.draw(st.sampled_from("123"))]
@@ -215,7 +211,6 @@ def by_hand_accepted(q: Problem, stage: str, anchor: int, a: float) -> bool:
     return any(abs(a - v) <= 1.001 * TOLERANCE * abs(v) + 1e-9 for v in near)
 
 
-@settings(deadline=None)
 @given(anywhere, st.data())
 def test_no_wrong_answer_is_accepted(sheet, data):
     q = sheet.problems()[data.draw(st.sampled_from("123"))]
@@ -291,7 +286,6 @@ def test_a_step_done_rightly_from_a_wrong_value_is_told_so():
     assert not grade(q, "p", 0, "0.557158", earlier).accepted
 
 
-@settings(deadline=None)
 @given(anywhere)
 def test_every_sentence_and_hint_fills_in(sheet):
     texts = [m.help for m in MISTAKES.values()] + [t for k, t in SENTENCES.items() if k != "point"]
@@ -325,7 +319,7 @@ def right_answers(sheet: Sheet) -> dict[str, str]:
     return numbers | {k: str(v).lower() for n in EXERCISES for k, v in workbook.statement_keys(n).items()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(anywhere)
 def test_all_right_answers_solve_everything_and_survive_file_and_url(sheet):
     answers, problems = right_answers(sheet), sheet.problems()
@@ -340,7 +334,6 @@ def test_all_right_answers_solve_everything_and_survive_file_and_url(sheet):
     assert workbook.pack({}) == ""
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60) | st.text("abcdefgABCDEF0123456789-_", max_size=400))
 @example("x" * 5000)
 @example(workbook.pack({"1.mean.1": "1", "9.true.1": "true", "1.true.1": "maybe"}))
