@@ -15,7 +15,9 @@ from typing import Any
 from simclr_core import commands, report_commands, training_command
 from simclr_core.errors import SimclrError
 from simclr_core.exports import EXPORTS
+from simclr_core.invariance import PICTURES, QUESTIONS
 from simclr_core.maps import MAPS
+from simclr_core.operations import OPERATIONS
 from simclr_core.probes import PROBES
 from simclr_core.progress import Stopped
 from simclr_core.recipes import RECIPES
@@ -79,6 +81,18 @@ def _pairs(p: Parser) -> None:
     p.add_argument("--most", type=int, default=512, help="at most so many pictures")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", required=True, help="an .npz file: z_a, z_b, h_a, h_b")
+    _add_job(p)
+
+
+def _invariance(p: Parser) -> None:
+    _add_encoder(p)
+    _add_split(p)
+    p.add_argument(
+        "--ask", choices=QUESTIONS, default=QUESTIONS[0], help="by default, which operation costs most distance"
+    )
+    p.add_argument("--operation", default="crop", help=f"for --ask sweep: {', '.join(OPERATIONS)}")
+    p.add_argument("--most", type=int, default=PICTURES, help="at most so many pictures")
+    p.add_argument("--seed", type=int, default=0)
     _add_job(p)
 
 
@@ -169,6 +183,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any] | None], Ca
     "train": (training_command.train, _train),
     "encode": (commands.encode, _encode),
     "pairs": (commands.pairs, _pairs),
+    "invariance": (commands.invariance, _invariance),
     "diagnose": (commands.diagnose, _diagnose),
     "map": (commands.map_, _map),
     "probe": (commands.probe, _probe),

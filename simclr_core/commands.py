@@ -54,9 +54,12 @@ def encode(args: Namespace) -> dict[str, Any]:
 
 
 def pairs(args: Namespace) -> dict[str, Any]:
-    """Encode two or more views of every picture into a pair table."""
+    """Encode two or more views of every picture into a pair table, and say how far apart they lie."""
     from simclr_core.checkpoints import load_encoder
-    from simclr_core.encode import encode_pairs
+    from simclr_core.encode import encode, encode_pairs
+    from simclr_core.invariance import orbits_of
+    from simclr_core.orbits import by_class
+    from simclr_core.pairs import pair_distances
     from simclr_core.tables import save_pairs
 
     if args.views < 2:
@@ -67,7 +70,39 @@ def pairs(args: Namespace) -> dict[str, Any]:
         augment = encoder.config.augment
         table = encode_pairs(encoder, images, augment=augment, seed=args.seed, views=args.views)
         save_pairs(table, args.out)
-    return {"out": args.out, "n": len(images), "views": args.views, "seed": args.seed}
+        spaces: dict[str, Any] = {}
+        for space, found in orbits_of(encode(encoder, images, device="cpu"), table).items():
+            spaces[space] = pair_distances(*table.space(space)).numbers | found.summary()
+            if table.label is not None:
+                classes = by_class(found, table.label).items()
+                spaces[space]["classes"] = {images.class_name(c): of.summary() for c, of in classes}
+    return {"out": args.out, "n": len(images), "views": args.views, "seed": args.seed, "spaces": spaces}
+
+
+def invariance(args: Namespace) -> dict[str, Any]:
+    """Say what each view operation costs: alone and left out, one by its strength, or what of it can be read back."""
+    from simclr_core.checkpoints import load_encoder
+    from simclr_core.invariance import ablate, ablation_to_json, measure_with, sweep, sweep_to_json
+    from simclr_core.readout import encode_drawn, read_all, readout_to_json
+
+    with job_of(args) as progress:
+        encoder = load_encoder(args.encoder)
+        images = _images(args, encoder.image_size, args.split).sample(args.most)
+        augment = encoder.config.augment
+        if args.ask == "readout":
+            spaces = readout_to_json(read_all(encode_drawn(encoder, images, augment, seed=args.seed)))
+        elif args.ask == "sweep":
+            measure = measure_with(encoder, images, seed=args.seed)
+            spaces = sweep_to_json(sweep(args.operation, measure, progress=progress))
+        else:
+            measure = measure_with(encoder, images, seed=args.seed)
+            spaces = ablation_to_json(ablate(augment, measure, progress=progress))
+    about = {"operation": args.operation} if args.ask == "sweep" else {"augment": asdict(augment)}
+    return (
+        {"ask": args.ask, "encoder": encoder.provenance, "n": len(images), "seed": args.seed}
+        | about
+        | {"spaces": spaces}
+    )
 
 
 def diagnose(args: Namespace) -> dict[str, Any]:

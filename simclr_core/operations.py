@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import Any
+from typing import Any, Literal
 
 from simclr_core.config import JITTER_PARTS, AugmentConfig
 from simclr_core.errors import ConfigError, sentence
 from simclr_core.registry import Choice, Label, pick
 
 Settings = dict[str, Any]
+Trial = tuple[Literal["whole", "alone", "without"], str]  # what is done with an operation, and its name
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SMALLEST_CROP = 0.08  # share of the area: SimCLR appendix A
 LARGEST_SIGMA = 2.0  # pixels: SimCLR appendix A
 NOTHING = AugmentConfig(crop_scale=(1.0, 1.0), flip_p=0.0, jitter_p=0.0, grayscale_p=0.0, blur_p=0.0)
@@ -48,6 +50,23 @@ def only(config: AugmentConfig, name: str) -> AugmentConfig:
     kept = (name, pick(OPERATIONS, name, "operation").part_of)
     others = (other for other, entry in OPERATIONS.items() if other not in kept and entry.part_of != name)
     return reduce(without, others, config)
+
+
+def uses(config: AugmentConfig, name: str) -> bool:
+    """Whether a recipe does an operation at all."""
+    own = only(config, name)
+    jitter = own.jitter_parts if own.jitter_p and own.jitter_strength else ()
+    return bool(own.crop_scale != NOTHING.crop_scale or own.flip_p or jitter or own.grayscale_p or own.blur_p)
+
+
+def ablation(config: AugmentConfig) -> dict[Trial, AugmentConfig]:
+    """The whole recipe, and each operation that it uses alone and left out."""
+    used = [name for name in OPERATIONS if uses(config, name)]
+    trials: dict[Trial, AugmentConfig] = {("whole", ""): config}
+    for name in used:
+        trials[("alone", name)] = only(config, name)
+        trials[("without", name)] = without(config, name)
+    return trials
 
 
 def at_strength(name: str, strength: float) -> AugmentConfig:

@@ -65,6 +65,11 @@ class PairDistances:
         """Shared area of the two histograms, 0 = apart, 1 = the same."""
         return overlap_coefficient(self.positive, self.negative)
 
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """What separates positive from negative pairs."""
+        return {name: getattr(self, name) for name in ("auc", "overlap", "d_prime", "r_at_1", "mrr")}
+
     def part(self, images: Int[np.ndarray, " m"]) -> PairDistances:
         """The same of some of the images; their twins are still ranked among the views of all."""
         chosen = np.zeros(len(self.positive), bool)

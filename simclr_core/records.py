@@ -75,6 +75,10 @@ class ImageSet:
             sha.update(np.ascontiguousarray(self.label.astype(np.int64)).data)
         return sha.hexdigest()[:16]
 
+    def class_name(self, label: int) -> str:
+        """A class by its name, or by its number where it has none."""
+        return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
+
     @property
     def copies(self) -> float:
         """Share of the pictures whose pixels, all of them, equal another's."""

@@ -10,6 +10,7 @@ import numpy as np
 from simclr_core.cloud import Cloud
 from simclr_core.errors import SimclrError
 from simclr_core.neighbours import nearest, nearest_to
+from simclr_core.orbits import orbits
 from simclr_core.pairs import pair_distances
 from simclr_core.probes import knn_accuracy, linear_probe
 x, y = np.random.default_rng(0).standard_normal((12, 4)), np.arange(12) % 3
@@ -21,6 +22,8 @@ CASES = {
     "nearest(x[0], 1)": "`x` must be a matrix",
     "nearest_to(x[:, :2], x, 1)": "`queries` must be a matrix as wide as x",
     "pair_distances(x, x[:, :3])": "`pairs` must be two matrices of one shape",
+    "orbits(x[:5], x.reshape(6, 2, 4))": "`orbits` must be (n, d) and (n, q, d)",
+    "orbits(x, x)": "`orbits` must be (n, d) and (n, q, d)",
     "knn_accuracy(x, y[:5], x, y)": "`train` must be a matrix with as many labels as rows",
     "linear_probe(x, y, x[:, :2], y)": "`test` must be as wide as train",
 }

@@ -9,7 +9,7 @@ from simclr_core import augment
 from simclr_core.augment import Draws, apply, augment_views
 from simclr_core.config import JITTER_PARTS, AugmentConfig
 from simclr_core.errors import ConfigError
-from simclr_core.operations import NOTHING, OPERATIONS, at_strength, only, without
+from simclr_core.operations import NOTHING, OPERATIONS, ablation, at_strength, only, uses, without
 
 FULL = AugmentConfig(blur_p=0.5)
 # Which draws of a view an operation sets; None where nothing is done.
@@ -163,6 +163,22 @@ def test_draws_are_all_that_a_view_depends_on(images):
 
 def test_the_recipe_that_does_nothing_has_nothing_in_it(images):
     assert set(shares(images, NOTHING).values()) == {0.0}
+
+
+def test_an_ablation_is_of_the_operations_that_a_recipe_uses():
+    assert [name for name in OPERATIONS if uses(FULL, name)] == list(OPERATIONS)
+    assert ablation(NOTHING) == {("whole", ""): NOTHING}
+    config = AugmentConfig(flip_p=0.0, grayscale_p=0.0, jitter_parts=("hue",))
+    trials = ablation(config)
+    assert list(trials) == [("whole", ""), *((k, n) for n in ("crop", "jitter", "hue") for k in ("alone", "without"))]
+    assert trials[("alone", "crop")] == only(config, "crop")
+    assert trials[("without", "hue")] == without(config, "hue")
+
+
+@pytest.mark.parametrize("off", [{"jitter_p": 0.0}, {"jitter_strength": 0.0}, {"jitter_parts": ()}])
+def test_jitter_has_three_ways_to_be_off(off):
+    config = AugmentConfig(**off)
+    assert not any(uses(config, name) for name in ("jitter", *JITTER_PARTS))
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.1, float("nan")])
