@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import batchparts
+from pages.ui import batchparts, measuredruns
 from pages.ui.frame import error_frame
 from pages.ui.text import t
 
@@ -33,3 +33,5 @@ st.header(t("batch.measured_title"))
 measured()
 st.header(t("batch.norm_title"))
 norm()
+st.header(t("batch.runs_title"))
+measuredruns.show("batch")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import queueparts
+from pages.ui import measuredruns, queueparts
 from pages.ui.frame import error_frame
 from pages.ui.text import t
 
@@ -33,5 +33,5 @@ st.markdown(t("queue.costs_lead"))
 budgets()
 st.header(t("queue.cut_title"))
 accumulation()
-st.header(t("queue.measured_title"))
-queueparts.measured()
+st.header(t("queue.runs_title"))
+measuredruns.show("queue")

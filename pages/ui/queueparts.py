@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, state
+from pages.ui import state
 from pages.ui.dataflow import ink
 from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.queuelanes import Tile, blocks, lane
 from pages.ui.quiz import question
-from pages.ui.text import escape_markdown, label, t
-from pages.ui.widgets import KEEP, figure_with_table
+from pages.ui.text import escape_markdown, t
+from pages.ui.widgets import KEEP
 from simclr_core import negatives as neg
-from simclr_core.demo import queue_runs
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    pass
 
 STEP, LAST_STEP = "queue.step", 60
 TOY = {"batch": 4, "queue": 24, "images": 24}  # 22, 24 and 23 negatives: alike in number, not in age
@@ -200,68 +198,3 @@ def _taken(found: neg.Cut, whole: neg.Cut) -> list[str]:
     off = float(np.linalg.norm(found.gradient - whole.gradient)) / length if length else 0.0
     alike = neg.alike(found.gradient, whole.gradient)
     return [str(found.negatives), f"{found.loss:.6f}", NOTHING if alike is None else f"{alike:.6f}", short(off)]
-
-
-# -- real runs ------------------------------------------------------------------------------------------------------------
-def measured() -> None:
-    """Runs of this program, with intervals and the settings of each; or that nothing was measured."""
-    found = queue_runs.read()
-    summaries = queue_runs.summaries(found) if found else []
-    if found is None or not summaries:
-        st.info(t("queue.not_measured"), icon=":material/hourglass_empty:")
-        return
-    values = {"epochs": found["epochs"], "n": found["results"][0]["n_train"], "test": found["results"][0]["n_test"]}
-    st.markdown(t("queue.measured", **values))
-    figure_with_table(
-        interval_figure(summaries),
-        _summary_rows(found, summaries),
-        "queue.measured",
-        caption=t("queue.measured_reading"),
-    )
-    with st.expander(t("queue.settings"), icon=":material/tune:"):
-        for summary in summaries:
-            st.markdown(f"**{label(queue_runs.WAYS[summary.way].label)}**")
-            st.code(command(found["configs"][summary.way]), language="bash", wrap_lines=True)
-        name, text = "queue_runs.json", json.dumps(found, indent=1)
-        st.download_button(t("queue.download"), text, name, "application/json", key="queue.download")
-
-
-def command(config: dict[str, Any]) -> str:
-    """The line that makes such a run: every setting that is not the program's own."""
-    from simclr_core.config import RunConfig, to_dict
-
-    usual, changes = to_dict(RunConfig()), []
-    for group in ("augment", "model", "train"):
-        changes += [f"{group}.{k}={json.dumps(v)}" for k, v in config[group].items() if v != usual[group].get(k)]
-    settings = " ".join(f"--set '{change}'" for change in changes)
-    return f"python -m simclr_core train --images {config['images']} --out runs/NAME {settings}"
-
-
-def interval_figure(summaries: list[queue_runs.Summary]) -> go.Figure:
-    """A line a way: its seeds as small marks, mean and 95 % interval above them."""
-    figure = figures.blank(t("queue.column.knn"), "", height=90 + 52 * len(summaries))
-    names = [label(queue_runs.WAYS[s.way].label) for s in summaries]
-    for name, s in zip(names, summaries, strict=True):
-        figure.add_scatter(
-            x=list(s.values), y=[name] * len(s.values), mode="markers", showlegend=False, name=name,
-            marker={"symbol": "line-ns-open", "size": 12, "color": figures.GREY},
-        )  # fmt: skip
-    figure.add_scatter(
-        x=[s.mean for s in summaries], y=names, mode="markers", showlegend=False, name=t("queue.mean"),
-        error_x={"type": "data", "array": [s.half or 0 for s in summaries], "thickness": 2, "width": 7},
-        marker={"size": 11, "color": figures.PALETTE[0]},
-    )  # fmt: skip
-    figure.update_yaxes(autorange="reversed")
-    return figure
-
-
-def _summary_rows(found: dict[str, Any], summaries: list[queue_runs.Summary]) -> dict[str, list[Any]]:
-    steps = {r["way"]: r["steps"] for r in found["results"]}
-    return {
-        t("queue.way.title"): [label(queue_runs.WAYS[s.way].label) for s in summaries],
-        t("queue.column.knn"): [round(s.mean, 4) for s in summaries],
-        t("queue.column.half"): [None if s.half is None else round(s.half, 4) for s in summaries],
-        t("queue.column.seeds"): [len(s.values) for s in summaries],
-        t("queue.column.steps"): [steps[s.way] for s in summaries],
-        t("queue.column.seconds"): [round(s.seconds) for s in summaries],
-    }

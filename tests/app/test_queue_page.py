@@ -4,14 +4,11 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from pages.ui import queueparts
 from pages.ui.queuelanes import Tile, blocks, lane
 from simclr_core import negatives as neg
-from simclr_core.config import RunConfig, from_dict, to_dict, with_overrides
-from simclr_core.demo import queue_runs
 from simclr_core.tables import load_pairs
 
 
@@ -79,44 +76,6 @@ def test_the_question_tells_after_the_answer(open_page):
     assert not at.radio(key="queue.cut.answer").set_value("a").run().success
 
 
-def test_nothing_measured_is_said(open_page, monkeypatch, tmp_path):
-    monkeypatch.setattr(queue_runs, "RESULT", tmp_path / "none.json")
-    monkeypatch.setattr(queue_runs, "read", lambda path=tmp_path / "none.json": None)
-    at = open_page("queue")
-    assert any("Not measured" in e.value for e in at.info)
-    assert not at.get("plotly_chart")
-
-
-def made_up(seeds: int) -> dict:
-    rows = [
-        {"way": way, "seed": s, "knn_accuracy": 0.7 + 0.01 * s, "steps": 5, "seconds": 2.0, "n_train": 8, "n_test": 2}
-        for way in queue_runs.WAYS
-        for s in range(seeds)
-    ]
-    configs = {way: to_dict(queue_runs.config(way, 0)) for way in queue_runs.WAYS}
-    return {"epochs": 2, "seeds": seeds, "configs": configs, "results": rows}
-
-
-def test_measured_runs_are_shown_with_intervals_and_settings(open_page, monkeypatch):
-    monkeypatch.setattr(queue_runs, "read", lambda: made_up(3))
-    at = open_page("queue")
-    assert not at.exception
-    assert len(at.get("plotly_chart")) == 1
-    assert len(at.code) == len(queue_runs.WAYS)
-    values = np.array([0.7, 0.71, 0.72])
-    expected = 4.302652729749464 * values.std(ddof=1) / np.sqrt(3)
-    assert queue_runs.summaries(made_up(3))[0].half == pytest.approx(expected)
-    assert queue_runs.summaries(made_up(1))[0].half is None
-
-
-@pytest.mark.parametrize("way", queue_runs.WAYS)
-def test_the_shown_command_makes_the_run(way):
-    """Its settings are all that differs from the program's own."""
-    config = to_dict(queue_runs.config(way, 0))
-    settings = [part.split("'")[0] for part in queueparts.command(config).split("--set '")[1:]]
-    assert with_overrides(RunConfig(images="demo"), settings) == queue_runs.config(way, 0)
-
-
 def test_drawings_are_xml_that_says_every_tile():
     tiles = [Tile(3, 1), Tile(4, 7, own=True), Tile(None)]
     for svg in (lane(tiles, 9, "#123456"), blocks(4, whole=False, ink="#123456"), blocks(2, whole=True, ink="#123456")):
@@ -145,14 +104,3 @@ def test_heavy_libraries_stay_out_and_the_page_hides_no_module():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_the_measured_file_is_whole():
-    """What is committed was made by the present settings, with every way and at least three seeds each."""
-    found = queue_runs.read()
-    if found is None:
-        pytest.skip("not measured yet")
-    for way in queue_runs.WAYS:
-        assert from_dict(RunConfig, found["configs"][way]) == queue_runs.config(way, 0)
-    assert [s.way for s in queue_runs.summaries(found)] == list(queue_runs.WAYS)
-    assert all(len(s.values) >= 3 for s in queue_runs.summaries(found))

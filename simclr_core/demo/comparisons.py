@@ -1,8 +1,8 @@
-"""Measure five ways to negatives on the bundled pictures: `python -m simclr_core.demo.queue_runs [OUT.json [MOST]]`.
+"""Compare ways to train on the bundled pictures: `python -m simclr_core.demo.comparisons NAME [OUT.json [MOST]]`.
 
-Every way sees the same pictures equally often and keeps 32 of them in memory at a time; every setting is the program's own
-default or the one named in `WAYS`, none was tuned on the test pictures. Runs that `OUT.json` holds are not made again, and
-`MOST` ends after so many new ones. Torch loads in `measure` alone.
+Every way of a comparison sees the same pictures equally often; every setting is the program's own default or the one
+named in `COMPARISONS`, none was tuned on the test pictures. Runs that `OUT.json` holds are not made again, and `MOST`
+ends after so many new ones. Torch loads in `measure` alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from simclr_core.demo.draws import half_width
 from simclr_core.registry import Label
 from simclr_core.store import write_atomic
 
-RESULT = Path(__file__).parent / "queue_runs.json"
+HERE = Path(__file__).parent
 SEEDS = 5
 EPOCHS = 2
 BATCH, LARGE = 32, 256
@@ -37,7 +37,8 @@ class Way(NamedTuple):
     changes: dict[str, Any]
 
 
-WAYS = {  # in the order of the figure
+# In the order of the figures. The ways to negatives keep 32 pictures in memory at a time.
+NEGATIVES = {
     "batch": Way(Label(f"NT-Xent, batch {BATCH}", f"NT-Xent，批次 {BATCH}"), {}),
     "dcl": Way(Label(f"DCL, batch {BATCH}", f"DCL，批次 {BATCH}"), {"objective": "dcl"}),
     "queue": Way(
@@ -50,6 +51,8 @@ WAYS = {  # in the order of the figure
         {"batch_size": LARGE, "chunk": BATCH},
     ),
 }
+SIZES = {str(n): Way(Label(f"batch {n}", f"批次 {n}"), {"batch_size": n}) for n in (8, 32, 128, 512)}
+COMPARISONS: dict[str, dict[str, Way]] = {"queue": NEGATIVES, "batch": SIZES}
 
 
 class Summary(NamedTuple):
@@ -57,42 +60,59 @@ class Summary(NamedTuple):
 
     Attributes:
         half: half width of the 95 % interval of the mean over seeds (Student's t); None for fewer than three seeds.
+        loss: of the last batch, nats, mean over seeds.
+        seconds: of one processor, median over seeds.
     """
 
-    way: str
+    label: Label
+    config: RunConfig
     values: tuple[float, ...]
     mean: float
     half: float | None
+    steps: int
+    loss: float
     seconds: float
 
 
-def config(way: str, seed: int) -> RunConfig:
+def config(way: Way, seed: int) -> RunConfig:
     """The settings of one run. GroupNorm, so that a chunk changes nothing; views as for the bundled run."""
-    train = {"epochs": EPOCHS, "batch_size": BATCH, "seed": seed, "threads": 1, "device": "cpu"} | WAYS[way].changes
+    train = {"epochs": EPOCHS, "batch_size": BATCH, "seed": seed, "threads": 1, "device": "cpu"} | way.changes
     augment = AugmentConfig(crop_scale=(0.3, 1.0), grayscale_p=0)
     return RunConfig(
         images="demo", augment=augment, model=ModelConfig(norm="group"), train=from_dict(TrainConfig, train)
     )
 
 
-def read(path: Path = RESULT) -> dict[str, Any] | None:
-    """What was measured, or None where nothing was."""
-    return json.loads(path.read_text()) if path.exists() else None
+def path(name: str) -> Path:
+    return HERE / f"{name}_runs.json"
 
 
-def summaries(found: dict[str, Any]) -> list[Summary]:
-    """Mean and interval of each way that was measured, in the order of `WAYS`."""
-    rows = {way: [r for r in found["results"] if r["way"] == way] for way in WAYS}
-    return [_summary(way, results) for way, results in rows.items() if results]
+def read(name: str) -> dict[str, Any] | None:
+    """What was measured of a comparison, or None where nothing was."""
+    return json.loads(path(name).read_text()) if path(name).exists() else None
 
 
-def _summary(way: str, results: list[dict[str, Any]]) -> Summary:
+def summaries(name: str, results: list[dict[str, Any]]) -> list[Summary]:
+    """Mean and interval of each way that was measured, in the order of the comparison."""
+    rows = {key: [r for r in results if r["way"] == key] for key in COMPARISONS[name]}
+    return [_summary(COMPARISONS[name][key], found) for key, found in rows.items() if found]
+
+
+def _summary(way: Way, results: list[dict[str, Any]]) -> Summary:
     values = np.array([r["knn_accuracy"] for r in results])
-    seconds = float(np.median([r["seconds"] for r in results]))
-    return Summary(way, tuple(values.tolist()), float(values.mean()), half_width(values), seconds)
+    return Summary(
+        label=way.label,
+        config=config(way, 0),
+        values=tuple(values.tolist()),
+        mean=float(values.mean()),
+        half=half_width(values),
+        steps=results[0]["steps"],
+        loss=float(np.mean([r["loss"] for r in results])),
+        seconds=float(np.median([r["seconds"] for r in results])),
+    )
 
 
-def measure(way: str, seed: int) -> dict[str, Any]:
+def measure(way: Way, seed: int) -> dict[str, Any]:
     """Train one run on one CPU thread, about a minute, and ask its nearest neighbours; seconds are processor time."""
     import torch
 
@@ -112,32 +132,33 @@ def measure(way: str, seed: int) -> dict[str, Any]:
         encoder = load_encoder(f"{folder}/model.safetensors")
     accuracy = held_out_accuracy(encoder, pictures, encode(encoder, held))
     return {
-        "way": way, "seed": seed, "knn_accuracy": accuracy, "steps": training.steps, "loss": round(last.loss, 6),
+        "seed": seed, "knn_accuracy": accuracy, "steps": training.steps, "loss": round(last.loss, 6),
         "contrastive_accuracy": round(last.contrastive_accuracy, 6), "seconds": round(time.process_time() - began, 1),
         "n_train": len(pictures), "n_test": len(held),
     }  # fmt: skip
 
 
-def _about() -> dict[str, Any]:
+def _about(name: str) -> dict[str, Any]:
     """What a reader of the numbers must know."""
     return {
         "schema": 1, "images": "demo", "epochs": EPOCHS, "seeds": SEEDS,
-        "configs": {way: to_dict(config(way, 0)) for way in WAYS},
-        "packages": {name: version(name) for name in PACKAGES},
+        "configs": {key: to_dict(config(way, 0)) for key, way in COMPARISONS[name].items()},
+        "packages": {package: version(package) for package in PACKAGES},
     }  # fmt: skip
 
 
 def main() -> None:
     """Measure what is missing in the package's own result, or in the file named."""
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULT
-    most = int(sys.argv[2]) if len(sys.argv) > 2 else len(WAYS) * SEEDS
-    results = (read(out) or {"results": []})["results"]
+    name, ways = sys.argv[1], COMPARISONS[sys.argv[1]]
+    out = Path(sys.argv[2]) if len(sys.argv) > 2 else path(name)
+    most = int(sys.argv[3]) if len(sys.argv) > 3 else len(ways) * SEEDS
+    results = json.loads(out.read_text())["results"] if out.exists() else []
     done = {(r["way"], r["seed"]) for r in results}
-    missing = [(way, seed) for seed in range(SEEDS) for way in WAYS if (way, seed) not in done]
-    for way, seed in missing[:most]:
-        results.append(measure(way, seed))
-        say(f"{way}, seed {seed}: {results[-1]['knn_accuracy']:.4f} in {results[-1]['seconds']:.0f} s")
-        write_atomic(out, json.dumps(_about() | {"results": results}, indent=1) + "\n")
+    missing = [(key, seed) for seed in range(SEEDS) for key in ways if (key, seed) not in done]
+    for key, seed in missing[:most]:
+        results.append({"way": key} | measure(ways[key], seed))
+        say(f"{key}, seed {seed}: {results[-1]['knn_accuracy']:.4f} in {results[-1]['seconds']:.0f} s")
+        write_atomic(out, json.dumps(_about(name) | {"results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
