@@ -2,14 +2,18 @@
 
 import hashlib
 import pickle
+import tarfile
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from simclr_core.errors import ConfigError
+from simclr_core.errors import ConfigError, DataError
 from simclr_core.records import SPLITS, ImageSet
 from simclr_core.sources import SOURCES, load_images
 
@@ -154,3 +158,30 @@ def test_an_entry_says_what_it_is_and_where_it_comes_from(name: str) -> None:
     assert len(entry.source) > 10
     with pytest.raises(ConfigError, match="must be of the form"):
         load_images(name if entry.argument else f"{name}:somewhere")
+
+
+@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if source.downloads])
+def test_a_download_is_asked_for_and_then_read_like_any_folder(name, tmp_path, monkeypatch) -> None:
+    """The authors' archive from a server on this machine: nothing comes without being asked for."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    form, make = MAKERS[name]
+    make(there, monkeypatch)
+    expected = load_images(form.format(root=there))
+    cls = getattr(pytest.importorskip("torchvision.datasets"), "STL10" if "stl" in name else name.upper())
+    archive = tmp_path / cls.filename
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(there / cls.base_folder, cls.base_folder)
+    monkeypatch.setattr(cls, "tgz_md5", md5(archive))
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *args: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(cls, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}")
+        with pytest.raises(DataError, match="ask for a download"):
+            load_images(form.format(root=here))
+        found = load_images(form.format(root=here), download=True)
+        server.shutdown()
+    assert found.digest == expected.digest
+    assert load_images(form.format(root=here)).digest == expected.digest
