@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import cures, diagnosis, lookalikes, reports, state, timeline
+from pages.ui import cures, diagnosis, directions, lookalikes, places, reports, state, timeline, why
+from pages.ui.shown import Shown
 from pages.ui.text import t
 
 run = state.require_run()
@@ -12,7 +13,7 @@ st.markdown(t("collapse.lead"))
 space = diagnosis.choose_space(run)
 report = diagnosis.report(run)
 found = report.spaces[space]
-shown = lookalikes.Shown(run=run, name=st.session_state[state.RUN_KEY], found=found)
+shown = Shown(run=run, name=st.session_state[state.RUN_KEY], found=found)
 
 diagnosis.verdict_card(found, {s: r for s, r in report.spaces.items() if s != space})
 rows = st.empty()
@@ -43,3 +44,11 @@ lookalikes.neighbours(shown)
 
 st.header(t("collapse.pairs_title"))
 lookalikes.pairs(shown)
+
+st.header(t("collapse.places_title"))
+places.show(shown)
+
+st.header(t("collapse.directions_title"))
+directions.show(shown)
+
+why.show(shown)

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from simclr_core.registry import Choice, Label
 
 DEAD = 1e-6  # share of the largest variance under which a column does not move
+FLAT = 1e-13  # share of the largest eigenvalue under which there is rounding only
 REDUNDANT = 0.95  # correlation from which two columns say the same
 
 
@@ -19,24 +20,37 @@ class Axes:
     """Directions of an embedding, the most varying first.
 
     Attributes:
-        score: each row's value along each direction.
+        vector: unit vectors, one a column.
         share: each direction's share of the variance, sums to 1 (0 everywhere where nothing varies).
         name: number of each direction: the column, or the rank of the principal direction, from 0.
     """
 
-    score: Float[np.ndarray, "n k"]
+    vector: Float[np.ndarray, "d k"]
     share: Float[np.ndarray, " k"]
     name: Int[np.ndarray, " k"]
 
-    def exciting(self, axis: int, count: int, *, least: bool = False) -> Int[np.ndarray, " m"]:
-        """The rows that lie farthest out along a direction, or farthest the other way, the farthest first."""
-        score = self.score[:, axis]
-        return np.argsort(score if least else -score, kind="stable")[:count]
+    def score(self, x: Float[np.ndarray, "n d"], axis: int) -> Float[np.ndarray, " n"]:
+        """How far out each row of the embedding lies along a direction, in standard deviations from the mean.
+
+        0 everywhere along a direction that does not vary.
+        """
+        along = (x / _largest(x)).astype(np.float64) @ self.vector[:, axis]
+        along -= along.mean()
+        spread = along.std()
+        return along / spread if self.share[axis] > 0 and spread > 0 else np.zeros_like(along)
+
+
+def exciting(score: Float[np.ndarray, " n"], count: int, *, least: bool = False) -> Int[np.ndarray, " m"]:
+    """The rows that lie farthest out along a direction, or farthest the other way, the farthest first."""
+    return np.argsort(score if least else -score, kind="stable")[:count]
+
+
+def _largest(x: Float[np.ndarray, "n d"]) -> float:
+    return float(np.abs(x).max()) or 1.0
 
 
 def _variance(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
-    scale = float(np.abs(x).max()) or 1.0
-    return np.var(x / scale, axis=0, dtype=np.float64)
+    return np.var(x / _largest(x), axis=0, dtype=np.float64)
 
 
 def _shares(variance: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
@@ -44,26 +58,31 @@ def _shares(variance: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
     return variance / total if total > 0 else np.zeros_like(variance)
 
 
+def _centred(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    y = (x / _largest(x)).astype(np.float64)
+    return y - y.mean(axis=0)
+
+
 def columns(x: Float[np.ndarray, "n d"]) -> Axes:
     """The columns as they are."""
     variance = _variance(x)
     order = np.argsort(-variance, kind="stable")
-    return Axes(score=x[:, order], share=_shares(variance)[order], name=order)
+    return Axes(vector=np.eye(x.shape[1])[:, order], share=_shares(variance)[order], name=order)
 
 
 def principal(x: Float[np.ndarray, "n d"]) -> Axes:
     """The principal directions of the centred rows, each turned so that its longer tail is positive."""
-    y = x / (float(np.abs(x).max()) or 1.0)
-    y = y - y.mean(axis=0, dtype=np.float64)
+    y = _centred(x)
     if len(x) >= x.shape[1]:
         value, vector = np.linalg.eigh(y.T @ y)
-        score = y @ vector[:, ::-1]
     else:
-        value, vector = np.linalg.eigh(y @ y.T)
-        score = vector[:, ::-1] * np.sqrt(np.maximum(value[::-1], 0))
-    score *= np.where((score**3).sum(axis=0) < 0, -1, 1)
-    value = np.maximum(value[::-1], 0)
-    return Axes(score=score, share=_shares(value), name=np.arange(len(value)))
+        value, row = np.linalg.eigh(y @ y.T)
+        vector = y.T @ row
+        vector /= np.maximum(np.linalg.norm(vector, axis=0), np.finfo(np.float64).tiny)
+    value, vector = value[::-1], vector[:, ::-1]
+    value = np.where(value > FLAT * value[0], value, 0)
+    vector = vector * np.where(((y @ vector) ** 3).sum(axis=0) < 0, -1, 1)
+    return Axes(vector=vector, share=_shares(value), name=np.arange(len(value)))
 
 
 KINDS: dict[str, Choice[Callable[[np.ndarray], Axes]]] = {
@@ -111,8 +130,7 @@ def redundant(x: Float[np.ndarray, "n d"], least: float = REDUNDANT) -> Redundan
     from scipy.sparse.csgraph import connected_components
 
     live = np.setdiff1d(np.arange(x.shape[1]), dead_columns(x))
-    y = x[:, live] / (float(np.abs(x).max()) or 1.0)
-    y = y - y.mean(axis=0, dtype=np.float64)
+    y = _centred(x)[:, live]
     y /= np.sqrt((y * y).sum(axis=0))
     r = np.clip(y.T @ y, -1, 1)
     i, j = np.nonzero(np.triu(np.abs(r) >= least, 1))

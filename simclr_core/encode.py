@@ -16,8 +16,13 @@ from simclr_core.device import choose_device
 from simclr_core.errors import DataError, sentence
 from simclr_core.forward import BATCH, embed, image_tensor, unit_interval
 from simclr_core.learner import still_statistics
+from simclr_core.likeness import background
+from simclr_core.operations import OPERATIONS, without
 from simclr_core.progress import Progress, Stopped, silent
-from simclr_core.records import EmbeddingTable, ImageSet, PairTable
+from simclr_core.records import EmbeddingTable, ImageSet, PairTable, Space
+from simclr_core.why import VIEWS, Eye
+
+BESIDE = 100  # pictures whose pairs, 4,950 of them, stand beside a pair
 
 
 def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress: Progress = silent) -> EmbeddingTable:
@@ -113,6 +118,30 @@ def encode_views(
     x = augment_views(pixels, augment, generator, size=encoder.image_size)
     h, z = embed(encoder.module, x)
     return to_pixels(x), h, z
+
+
+def eye_of(encoder: Encoder, space: Space, pictures: ImageSet) -> Eye:
+    """An encoder as `why.explain` asks it: on the CPU, with its own recipe, beside the pairs of `BESIDE` pictures.
+
+    Args:
+        encoder: used in evaluation mode.
+        space: which embeddings are compared.
+        pictures: those that a pair comes from.
+    """
+    recipe = encoder.config.augment
+    recipes = {"": recipe} | {name: without(recipe, name) for name in OPERATIONS if not OPERATIONS[name].part_of}
+
+    def encoded(image: np.ndarray) -> np.ndarray:
+        few = ImageSet(image=np.array(image), label=None, index=np.arange(len(image)), spec="", split="test")
+        return encode(encoder, few, device="cpu").space(space)
+
+    def views(image: np.ndarray, left_out: str, seed: int) -> np.ndarray:
+        _, h, z = encode_views(encoder, np.array(image), VIEWS, augment=recipes[left_out], seed=seed)
+        return h if space == "h" else z
+
+    beside = background(pictures.sample(BESIDE).image, encoded)
+    used = tuple(name for name, left in recipes.items() if left != recipe)
+    return Eye(encode=encoded, beside=beside, views=views, operations=used)
 
 
 def to_pixels(x: Tensor) -> np.ndarray:

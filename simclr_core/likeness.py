@@ -8,7 +8,7 @@ are less alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from simclr_core.saliency import Encode, edges
 Pictures = UInt8[np.ndarray, "b h w 3"]
 LEVELS = 4  # of each colour channel in a histogram
 RANDOM_PAIRS = 2000
+COLOURED = 1000  # pictures that random pairs of colours are drawn from
 PATCHES = 4  # along each side, in which the arrangement is shuffled
 COARSE = 8  # pixels along each side that are left of fine detail
 
@@ -28,11 +29,9 @@ COARSE = 8  # pixels along each side that are left of fine detail
 # -- colours -------------------------------------------------------------------------------------------------------------
 def colour_histogram(images: Pictures) -> Float[np.ndarray, "b 64"]:
     """Share of each picture's pixels in each of 4 × 4 × 4 colours."""
-    level = (images.astype(np.int64) * LEVELS) // 256
-    colour = (level @ np.array([LEVELS**2, LEVELS, 1])).reshape(len(images), -1)
-    size = LEVELS**3
-    count = np.bincount((colour + size * np.arange(len(images))[:, None]).ravel(), minlength=size * len(images))
-    return count.reshape(len(images), size) / colour.shape[1]
+    red, green, blue = np.moveaxis(images // (256 // LEVELS), -1, 0)
+    colour = red * LEVELS**2 + green * LEVELS + blue  # under 64: the bytes suffice, for large pictures too
+    return np.stack([np.bincount(c.ravel(), minlength=LEVELS**3) for c in colour]) / colour[0].size
 
 
 def colour_similarity(a: Float[np.ndarray, "b 64"], b: Float[np.ndarray, "b 64"]) -> Float[np.ndarray, " b"]:
@@ -48,9 +47,9 @@ def random_pairs(n: int, count: int = RANDOM_PAIRS, seed: int = 0) -> tuple[np.n
 
 
 def colour_reference(images: Pictures) -> Float[np.ndarray, " m"]:
-    """Colour similarities of random pairs of pictures, ascending."""
-    i, j = random_pairs(len(images))
-    histogram = colour_histogram(images)
+    """Colour similarities of random pairs among these pictures, at most some thousand evenly taken, ascending."""
+    histogram = colour_histogram(images[:: max(1, len(images) // COLOURED)])
+    i, j = random_pairs(len(histogram))
     return np.sort(colour_similarity(histogram[i], histogram[j]))
 
 
@@ -137,10 +136,10 @@ REMOVALS: dict[str, Choice[Callable[[Pictures], Pictures]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """A pair after the same thing was taken out of both pictures: its cosine, and the share of random pairs less alike."""
+class Ranked:
+    """A number of a pair, and the share of random pairs that have less of it."""
 
-    cosine: float
+    value: float
     above: float
 
 
@@ -165,14 +164,14 @@ def background(images: Pictures, encode: Encode) -> Background:
 
 def effects(
     one: UInt8[np.ndarray, "h w 3"], other: UInt8[np.ndarray, "h w 3"], encode: Encode, beside: Background
-) -> tuple[Effect, dict[str, Effect]]:
-    """The pair as it is, and after each removal."""
+) -> tuple[Ranked, dict[str, Ranked]]:
+    """The cosine of the pair as it is, and after each removal."""
     both = np.stack([one, other])
 
-    def effect(images: Pictures, ordinary: Float[np.ndarray, " m"]) -> Effect:
+    def effect(images: Pictures, ordinary: Float[np.ndarray, " m"]) -> Ranked:
         unit = unit_rows(encode(images))
         found = float(np.clip(unit[0] @ unit[1], -1, 1))
-        return Effect(cosine=found, above=share_below(found, ordinary))
+        return Ranked(value=found, above=share_below(found, ordinary))
 
     removed = {name: effect(choice.run(both), beside.without[name]) for name, choice in REMOVALS.items()}
     return effect(both, beside.whole), removed
@@ -181,7 +180,7 @@ def effects(
 ORDINARY = 0.9  # share of random pairs less alike, below which a pair is no longer remarkable
 
 
-def parted_by(removed: dict[str, Effect]) -> str | None:
+def parted_by(removed: Mapping[str, Ranked]) -> str | None:
     """The removal that makes the pair most ordinary; None where it stays remarkable after each."""
     name = min(removed, key=lambda k: removed[k].above)
     return name if removed[name].above < ORDINARY else None

@@ -85,7 +85,7 @@ class PairDistances:
             negative=negative,
             between=self.between[:, between],
             n_negative=2 * len(images) * (len(images) - 1),
-            auc=_auc(positive, negative),
+            auc=auc(positive, negative),
             r_at_1=float(kept["first"].mean()),
             mrr=float((1 / kept["twin_rank"]).mean()),
             worst=self.worst[chosen[self.worst]],
@@ -129,7 +129,7 @@ def _split(x: np.ndarray, size: int = 8192) -> list[np.ndarray]:
     return np.array_split(x, max(1, -(-len(x) // size)))
 
 
-def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     """Mann–Whitney: share of (positive, ascending negative) couples in the right order, ties half."""
     positive, negative = positive.round(12), negative.round(12)
     below, upto = (np.searchsorted(negative, positive, side=side) for side in ("left", "right"))
@@ -187,7 +187,7 @@ def pair_distances(z_a: Float[np.ndarray, "n d"], z_b: Float[np.ndarray, "n d"])
         between=between,
         n_negative=2 * n * (n - 1),
         exact=len(negative) == 2 * n * (n - 1),
-        auc=_auc(positive, negative),
+        auc=auc(positive, negative),
         anchor=anchor,
         first=first,
         twin_rank=rank,

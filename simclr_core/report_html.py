@@ -67,6 +67,7 @@ TEXT = {
     "count": Label("in the {k} nearest of so many", "出现在多少张图像的前 {k} 近邻中"),
     "pictures": Label("pictures", "图像数"),
     "nearest": Label("The nearest pairs of different pictures", "最近的不同图像对"),
+    "why": Label("Why the nearest two whose pixels differ are alike", "像素不同的最近一对为何相似"),
     "hubs": Label("The greatest hubs, each with pictures that chose it", "最大的枢纽，及选中它的图像"),
     "worst": Label("Views of one picture that lie farthest apart", "同一图像相距最远的视图"),
     "image": Label("image", "图像"),
@@ -275,9 +276,17 @@ def _rows(say: Say, head: Sequence[str], first: Iterable[Any], columns: Iterable
 
 def _pictures(evidence: Evidence, missing: str, say: Say) -> str:
     note = f'<p class="soft">{say("no_pictures", why=missing)}</p>' if missing else ""
+    why = evidence.why
+    sentences = "" if why is None else f"<ul>{''.join(f'<li>{say(text)}</li>' for text in why.sentences)}</ul>"
+    shown = (
+        ("nearest", evidence.nearest, ""),
+        ("why", () if why is None else (why.pair,), sentences),
+        ("hubs", evidence.hubs, ""),
+        ("worst", evidence.worst, ""),
+    )
     return note + "".join(
-        f'<h3>{say(name)}</h3><div class="gallery">{"".join(_group(g, say, count=name == "hubs") for g in groups)}</div>'
-        for name, groups in (("nearest", evidence.nearest), ("hubs", evidence.hubs), ("worst", evidence.worst))
+        f'<h3>{say(name)}</h3><div class="gallery">{"".join(_group(g, say, count=name == "hubs") for g in groups)}</div>{after}'
+        for name, groups, after in shown
         if groups
     )
 

@@ -20,14 +20,17 @@ from simclr_core.cloud import HUB_K, spectra
 from simclr_core.config import AugmentConfig, RunConfig, from_dict, to_dict
 from simclr_core.errors import SimclrError
 from simclr_core.facts import read_facts
+from simclr_core.likeness import colour_reference
 from simclr_core.neighbours import near_pairs, rows_that_chose
 from simclr_core.pairs import pair_distances
 from simclr_core.progress import Progress, silent
 from simclr_core.records import SPLITS, CollapseReport, EmbeddingTable, ImageSet, PairTable, Space, SpaceReport
+from simclr_core.registry import Label
 from simclr_core.sources import load_images
 from simclr_core.store import RunDir, read_json
 from simclr_core.tables import load_embeddings, load_pairs
 from simclr_core.verdict import diagnose, report_to_json
+from simclr_core.why import Eye, explain, words
 
 SHOWN = 6  # pictures or pairs of each kind
 TILE = 96  # larger pictures are shown at this edge
@@ -49,6 +52,13 @@ class Group(NamedTuple):
     value: float
 
 
+class Explained(NamedTuple):
+    """Two different pictures, their cosine, and why they are alike to the encoder, a sentence each."""
+
+    pair: Group
+    sentences: tuple[Label, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
     """What one space's verdict can be seen in.
@@ -58,6 +68,7 @@ class Evidence:
         cosines: "positive" and "negative" → share of the pairs in each of `BINS` bins of [−1, 1].
         occurrence: pictures that are among the ten nearest of so many others: entry k counts those with N₁₀ = k.
         nearest: the nearest pairs of different pictures, by cosine.
+        why: the nearest pair whose pixels differ; None without pictures.
         hubs: each the hub and the nearest that chose it, by N₁₀.
         worst: the two views of a picture that lie farthest apart, by cosine.
     """
@@ -66,6 +77,7 @@ class Evidence:
     cosines: Mapping[str, Float[np.ndarray, " b"]]
     occurrence: Int[np.ndarray, " k"]
     nearest: tuple[Group, ...]
+    why: Explained | None
     hubs: tuple[Group, ...]
     worst: tuple[Group, ...]
 
@@ -198,6 +210,7 @@ def _evidence(run: RunDir, table: EmbeddingTable, found: SpaceReport, pictures: 
         cosines=_cosines(run, found.space),
         occurrence=np.bincount(found.k_occurrence),
         nearest=_nearest(found, table, show),
+        why=_why(run, found, table, show),
         hubs=_hubs(found, table, show),
         worst=_worst(run, found.space, show),
     )
@@ -210,10 +223,13 @@ class _Shower:
         self.pictures = pictures
         self.place = {} if pictures is None else {int(index): row for row, index in enumerate(pictures.index)}
 
-    def tile(self, index: int | np.integer) -> Tile:
+    def image(self, index: int | np.integer) -> np.ndarray | None:
         row = self.place.get(int(index))
-        known = self.pictures is not None and row is not None
-        return Tile(data_uri(self.pictures.image[row]) if known else "", int(index))  # type: ignore[union-attr]
+        return None if self.pictures is None or row is None else self.pictures.image[row]
+
+    def tile(self, index: int | np.integer) -> Tile:
+        image = self.image(index)
+        return Tile("" if image is None else data_uri(image), int(index))
 
 
 def data_uri(image: np.ndarray) -> str:
@@ -259,6 +275,36 @@ def _nearest(found: SpaceReport, table: EmbeddingTable, show: _Shower) -> tuple[
     return tuple(Group((show.tile(table.index[i]), show.tile(table.index[j])), float(1 - d)) for i, j, d in triples)
 
 
+def _why(run: RunDir, found: SpaceReport, table: EmbeddingTable, show: _Shower) -> Explained | None:
+    """Copies before the first pair of different pictures are passed over."""
+    near = near_pairs(found.neighbours)
+    for i, j, d in zip(near.i, near.j, near.distance, strict=True):
+        one, other = (show.image(table.index[row]) for row in (i, j))
+        if show.pictures is None or one is None or other is None:
+            return None
+        if np.array_equal(one, other):
+            continue
+        same = None if table.label is None else bool(table.label[i] == table.label[j])
+        known = explain(
+            one,
+            other,
+            colours=colour_reference(show.pictures.image),
+            same_class=same,
+            eye=_eye(run, found.space, show.pictures),
+        )
+        return Explained(Group((show.tile(table.index[i]), show.tile(table.index[j])), float(1 - d)), words(known))
+    return None
+
+
+def _eye(run: RunDir, space: Space, pictures: ImageSet) -> Eye | None:
+    if run.latest_checkpoint is None:
+        return None
+    from simclr_core.checkpoints import load_encoder
+    from simclr_core.encode import eye_of
+
+    return eye_of(load_encoder(run.path), space, pictures)
+
+
 def _hubs(found: SpaceReport, table: EmbeddingTable, show: _Shower) -> tuple[Group, ...]:
     order = np.argsort(-found.k_occurrence, kind="stable")[: SHOWN // 2]
     groups = []
@@ -298,11 +344,14 @@ def _views(pairs: PairTable, show: _Shower, size: int | None) -> tuple[np.ndarra
 
 def _numbers(evidence: Evidence) -> dict[str, Any]:
     """Evidence without its pictures, in plain JSON values."""
+    why = evidence.why
     groups = {"nearest": evidence.nearest, "hubs": evidence.hubs, "worst": evidence.worst}
     return {
         "spectrum": {name: values.tolist() for name, values in evidence.spectrum.items()},
         "cosines": {name: values.tolist() for name, values in evidence.cosines.items()},
         "occurrence": evidence.occurrence.tolist(),
+        "why": why
+        and {"images": [tile.image for tile in why.pair.tiles], "sentences": [s._asdict() for s in why.sentences]},
     } | {
         name: [{"images": [tile.image for tile in g.tiles], "value": g.value} for g in gs]
         for name, gs in groups.items()

@@ -35,6 +35,13 @@ class Occlusion:
     one: Float[np.ndarray, "g g"]
     other: Float[np.ndarray, "g g"]
 
+    @property
+    def middle(self) -> float | None:
+        """Share of the cosine lost that lies in the middle, half as wide and high as the pictures; None where none is lost."""
+        lost = np.maximum(self.one, 0) + np.maximum(self.other, 0)
+        inside = slice(len(lost) // 4, len(lost) - len(lost) // 4)
+        return float(lost[inside, inside].sum() / lost.sum()) if lost.any() else None
+
 
 def cosine(a: Float[np.ndarray, "b d"], b: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " b"]:
     """Cosine of each row of a with the same row of b; a row of zeros is unrelated to all but other rows of zeros."""

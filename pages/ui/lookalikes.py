@@ -5,108 +5,24 @@ Everything is read off the report's neighbour graph (exact, by cosine); pictures
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import collapsefigures, routes, state, widgets
+from pages.ui import collapsefigures, state, why, widgets
 from pages.ui.frame import error_frame
-from pages.ui.gallery import Tile, gallery
+from pages.ui.gallery import gallery
+from pages.ui.shown import Shown, cosine_text, distance_text
 from pages.ui.text import t
 from simclr_core.cloud import HUB_K
 from simclr_core.copies import SAME
-from simclr_core.errors import SimclrError
 from simclr_core.neighbours import NearPairs, near_pairs, rows_that_chose
-from simclr_core.records import EmbeddingTable, ImageSet, SpaceReport
-from simclr_core.store import RunDir
 
 IMAGE = "image"
 HUBS, CHOOSERS, ANTIHUBS = 4, 6, 14
 NEAR = 10
 PAIRS, LISTED = 6, 500
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Shown:
-    """One space of a run with what is needed to show its rows. `name` is the run's name in URLs."""
-
-    run: RunDir
-    name: str
-    found: SpaceReport
-
-    @cached_property
-    def table(self) -> EmbeddingTable:
-        return state.table(self.run)
-
-    @cached_property
-    def _pictures(self) -> tuple[ImageSet | None, str]:
-        try:
-            return routes.pictures(self.run), t("map.no_pictures")
-        except SimclrError as error:
-            return None, str(error)
-
-    @property
-    def pictures(self) -> ImageSet | None:
-        """The pictures behind the rows; None where they are not at hand."""
-        return self._pictures[0]
-
-    @property
-    def missing(self) -> str:
-        """Why there are no pictures, or "" where there are."""
-        return "" if self.pictures is not None else self._pictures[1]
-
-    @cached_property
-    def _place(self) -> dict[int, int]:
-        return {} if self.pictures is None else {int(i): place for place, i in enumerate(self.pictures.index)}
-
-    def picture(self, row: int) -> np.ndarray | None:
-        """The pixels of a row's picture; None where it is not at hand."""
-        place = self._place.get(self.index(row))
-        return None if self.pictures is None or place is None else self.pictures.image[place]
-
-    def index(self, row: int) -> int:
-        """The number of a row's picture in the whole source."""
-        return int(self.table.index[row])
-
-    def class_of(self, row: int) -> str:
-        """The class of a row in words, "" where there are no labels."""
-        if self.table.label is None:
-            return ""
-        c, names = int(self.table.label[row]), self.table.class_names
-        return names[c] if 0 <= c < len(names) else t("map.class_number", number=c) if c >= 0 else t("map.no_class")
-
-    def same_class(self, one: int, other: int) -> bool | None:
-        """Whether two rows have one class; None where there are no labels."""
-        return None if self.table.label is None else bool(self.table.label[one] == self.table.label[other])
-
-    def title(self, row: int) -> str:
-        """Number and class of a picture."""
-        return " · ".join(filter(None, (t("map.image", index=self.index(row)), self.class_of(row))))
-
-    def tile(self, row: int, note: str = "", beside: int | None = None, size: int = 96) -> Tile:
-        """A row in a gallery; a mark tells whether its class is that of the row `beside`."""
-        url = None if self.missing else routes.thumb_url(self.run, self.name, self.index(row), size)
-        name = self.class_of(row) or t("map.image", index=self.index(row))
-        return Tile(url, name if beside is None else self.marked(name, beside, row), note)
-
-    def marked(self, name: str, one: int, other: int) -> str:
-        """A name with ✓ where two rows have one class, ≠ where not."""
-        same = self.same_class(one, other)
-        return name if same is None else f"{'✓' if same else '≠'} {name}"
-
-    def columns(self, rows: Sequence[int] | np.ndarray, image: str, name: str) -> dict[str, Any]:
-        """The columns of a table that say which pictures."""
-        told: dict[str, Any] = {image: self.table.index[np.asarray(rows, dtype=int)]}
-        return told if self.table.label is None else told | {name: [self.class_of(int(r)) for r in rows]}
-
-    @property
-    def all_equal(self) -> bool:
-        """Whether all rows are one point, so that who is near whom is a matter of row numbers."""
-        return self.found.metrics["live_share"] is None
 
 
 # -- hubs ----------------------------------------------------------------------------------------------------------------
@@ -180,13 +96,12 @@ def neighbours(shown: Shown) -> None:
 
 def controls(shown: Shown) -> tuple[int, int]:
     """Which row, by the number of its picture, and how many neighbours."""
-    place = {str(i): row for row, i in reversed(list(enumerate(shown.table.index)))}
-    names = [str(i) for i in shown.table.index]
-    state.follow_url(IMAGE, place, names[0])
+    names = list(shown.rows)
+    state.follow_url(IMAGE, shown.rows, names[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            t("collapse.image"), list(dict.fromkeys(names)), key=IMAGE, help=t("collapse.image_help"), width=230,
-            format_func=lambda i: " · ".join(filter(None, (i, shown.class_of(place[i])))), persist_state=widgets.KEEP,
+            t("collapse.image"), names, key=IMAGE, help=t("collapse.image_help"), width=230,
+            format_func=lambda i: " · ".join(filter(None, (i, shown.class_of(shown.rows[i])))), persist_state=widgets.KEEP,
         )  # fmt: skip
         st.button(
             t("collapse.random"), key="collapse.random", icon=":material/casino:", help=t("collapse.random_help"),
@@ -196,7 +111,7 @@ def controls(shown: Shown) -> tuple[int, int]:
         k = st.slider(
             t("collapse.k"), 1, most, min(NEAR, most), key=f"collapse.k.{most}", width=220, persist_state=widgets.KEEP
         )
-    return place[chosen], int(k)
+    return shown.rows[chosen], int(k)
 
 
 def look_at(index: int) -> None:
@@ -228,6 +143,7 @@ def near_tiles(shown: Shown, row: int, rows: np.ndarray, distance: np.ndarray) -
                     f"→ {shown.index(int(r))}", key=f"collapse.go.{rank}", type="tertiary", on_click=look_at,
                     args=(shown.index(int(r)),), help=t("collapse.go"),
                 )  # fmt: skip
+                why.button(shown, row, int(r), f"collapse.why.near.{rank}")
 
 
 def near_rows(shown: Shown, row: int, rows: np.ndarray, distance: np.ndarray) -> dict[str, Any]:
@@ -277,18 +193,6 @@ def crowded(shown: Shown, found: NearPairs, same: int) -> str:
     return t("collapse.crowded", rows=f"{rows:,}", counted=f"{counted:,}") if counted < rows else ""
 
 
-def distance_text(distance: float) -> str:
-    """A cosine distance in a tile; small ones by their power of ten."""
-    return f"{distance:.4f}" if distance >= 5e-4 or distance == 0 else f"{distance:.1e}"
-
-
-def cosine_text(distance: float) -> str:
-    """A cosine near 1, with as many digits as tell it from 1."""
-    if distance == 0:
-        return "1"
-    return f"{1 - distance:.5f}" if distance >= 5e-6 else f"1 − {distance:.1e}"
-
-
 def card(shown: Shown, i: int, j: int, distance: float) -> None:
     """Two pictures, how alike they are to the encoder, and whether their pixels are the same."""
     gallery([shown.tile(r, t("map.image", index=shown.index(r)) if shown.class_of(r) else "") for r in (i, j)])
@@ -297,6 +201,7 @@ def card(shown: Shown, i: int, j: int, distance: float) -> None:
     if (same := shown.same_class(i, j)) is not None:
         first += " · " + t("collapse.same_class" if same else "collapse.other_class")
     st.caption("  \n".join(filter(None, (first, pixels_told(shown, i, j), mark))))
+    why.button(shown, i, j, f"collapse.why.pair.{i}.{j}")
 
 
 def pixels_told(shown: Shown, i: int, j: int) -> str:

@@ -152,24 +152,33 @@ def draw(run: RunDir, which: Which, index: int, count: int, augment: AugmentConf
         SimclrError: no such picture, or an encoder that cannot be read.
     """
     text = json.dumps(to_dict(augment), sort_keys=True)
-    return _draw(str(run.path), _encoder_stamp(run), which, index, count, text, seed, run)
+    return _draw(str(run.path), encoder_stamp(run), which, index, count, text, seed, run)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _draw(path: str, stamp: int, which: Which, index: int, count: int, augment: str, seed: int, _run: RunDir) -> Views:
     from simclr_core.encode import encode, encode_views
 
-    encoder = _encoder(path, stamp, which)
+    found = _encoder(path, stamp, which)
     image = routes.picture(_run, index).copy()  # the source is read-only, which torch would warn of
     wanted = from_dict(AugmentConfig, json.loads(augment))
-    pixels, h, z = encode_views(encoder, image, count, augment=wanted, seed=seed)
+    pixels, h, z = encode_views(found, image, count, augment=wanted, seed=seed)
     # A set of pictures has at least two: the picture stands in it twice.
     alone = ImageSet(image=np.stack([image] * 2), label=None, index=np.full(2, index), spec="", split="test")
-    itself = encode(encoder, alone, device="cpu")
+    itself = encode(found, alone, device="cpu")
     return Views(pixels=pixels, h=np.vstack([itself.space("h")[:1], h]), z=np.vstack([itself.space("z")[:1], z]))
 
 
-def _encoder_stamp(run: RunDir) -> int:
+def encoder(run: RunDir) -> Encoder:
+    """The run's encoder, read once.
+
+    Raises:
+        SimclrError: it cannot be read.
+    """
+    return _encoder(str(run.path), encoder_stamp(run), "encoder")
+
+
+def encoder_stamp(run: RunDir) -> int:
     """What changes when the run's newest checkpoint changes; 0 where there is none."""
     latest = run.latest_checkpoint
     return 0 if latest is None else (latest / "model.safetensors").stat().st_mtime_ns

@@ -9,6 +9,7 @@ import pytest
 from pages.ui import lookalikes, state
 from pages.ui.collapsefigures import occurrence_bars, spectrum_rows
 from pages.ui.numbertable import short
+from pages.ui.shown import Shown
 from simclr_core.cloud import Cloud
 from simclr_core.diagnostics import DIAGNOSTICS
 from simclr_core.records import EmbeddingTable, ImageSet
@@ -253,7 +254,7 @@ def test_pixels_are_compared_exactly(rng):
     image[2] = image[0]
     pictures = ImageSet(image=image, label=None, index=np.array([5, 6, 7]), spec="", split="test")
     table = EmbeddingTable(h=np.eye(3, 4, dtype=np.float32), z=None, index=np.array([7, 5, 6]))
-    shown = lookalikes.Shown(run=RunDir("none"), name="none", found=None)
+    shown = Shown(run=RunDir("none"), name="none", found=None)
     shown.__dict__.update(table=table, _pictures=(pictures, ""))
     assert lookalikes.pixel_difference(shown, 0, 1) == 0
     expected = np.abs(image[0].astype(float) - image[1]).mean()
@@ -309,6 +310,8 @@ def test_the_page_needs_no_torch():
     import subprocess
     import sys
 
-    code = "import sys, pages.ui.diagnosis, pages.ui.lookalikes; print(*sys.modules)"
+    code = (
+        "import sys, pages.ui.diagnosis, pages.ui.directions, pages.ui.lookalikes, pages.ui.places; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=state.ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "umap", "sklearn"} & set(done.stdout.split())

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.pair_runs import build_encoded_run
+
 pytestmark = pytest.mark.browser
 LOADED = "(i) => { const all = [...document.querySelectorAll('.gallery img')]; return all.length > i && all.slice(0, i).every((img) => img.complete && img.naturalWidth > 0); }"
 
@@ -25,3 +27,23 @@ def test_going_on_from_a_neighbour_changes_the_picture_and_the_address(visit):
     first.click()
     page.wait_for_url(f"**image={index}*")
     page.locator("strong", has_text=f"image {index} ·").first.wait_for()
+
+
+def test_a_pair_is_chosen_and_its_why_is_shown_until_it_is_closed(visit, runs_folder):
+    build_encoded_run(runs_folder / "encoded")
+    page = visit("/collapse?run=encoded")
+    ask = page.locator('[class*="st-key-collapse-why-pair"] button:visible').first
+    ask.scroll_into_view_if_needed()
+    ask.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("How well augmented views tell the two apart").wait_for()
+    page.wait_for_function("() => [...document.querySelectorAll('.why img')].every((img) => img.naturalWidth === 224)")
+    assert dialog.locator(".why img").count() == 2
+    assert "random pairs" in dialog.locator("li").first.inner_text()
+    one, other = (page.evaluate(f"new URLSearchParams(location.search).get('{key}')") for key in ("one", "other"))
+    shown = dialog.locator(".why figcaption").all_inner_texts()
+    assert [text.split()[1] for text in shown] == [one, other]
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    page.wait_for_function("() => !location.search.includes('one=')")

@@ -107,7 +107,7 @@ def test_the_removal_that_parts_a_pair_is_what_the_encoder_sees(encode, cause, p
         other[:4] = one[:4]
     beside = background(pictures[2:], encode)
     whole, removed = effects(one, other, encode, beside)
-    assert whole.cosine > 0.99
+    assert whole.value > 0.99
     assert whole.above > 0.95
     if cause == "border":  # shuffled patches lose their border too
         del removed["arrangement"]
@@ -117,5 +117,14 @@ def test_the_removal_that_parts_a_pair_is_what_the_encoder_sees(encode, cause, p
 def test_a_copy_is_parted_by_nothing(pictures):
     beside = background(pictures, middle_only)
     whole, removed = effects(pictures[0], pictures[0], middle_only, beside)
-    assert whole.cosine == pytest.approx(1)
+    assert whole.value == pytest.approx(1)
     assert parted_by({k: e for k, e in removed.items() if k != "middle"}) is None
+
+
+def test_many_pictures_are_sampled_for_their_colours(rng):
+    image = rng.integers(0, 256, (2500, 2, 2, 3), dtype=np.uint8)
+    assert len(colour_reference(image)) == 2000
+    by_hand = np.zeros(64)
+    for r, g, b in image[7].reshape(-1, 3) // 64:
+        by_hand[16 * r + 4 * g + b] += 1 / 4
+    np.testing.assert_array_equal(colour_histogram(image)[7], by_hand)

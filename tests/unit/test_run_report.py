@@ -3,6 +3,7 @@
 import base64
 import json
 import shlex
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -21,6 +22,7 @@ from simclr_core.store import RunDir, write_atomic
 from simclr_core.tables import load_embeddings, load_pairs, save_embeddings
 from simclr_core.verdict import report_to_json
 from tests.app.conftest import N, build_run
+from tests.pair_runs import build_encoded_run
 
 
 class Page(HTMLParser):
@@ -113,6 +115,30 @@ def test_the_evidence_is_the_embeddings_own(run, report):
     assert [sum(v) for v in numbers["cosines"].values()] == pytest.approx([1, 1])
     assert numbers["spectrum"]["encoder"][0] == 1
     assert set(numbers["spectrum"]) == {"encoder", "untrained"}
+
+
+def test_the_nearest_different_pair_is_explained(report, tmp_path):
+    """Copies come first among the nearest pairs and are passed over; an encoder, where there is one, is asked."""
+    assert [text.en.split()[0] for text in report.evidence["h"].why.sentences] == ["They", "Both"]  # this run has none
+    for language in ("en", "zh"):
+        assert report.evidence["h"].why.sentences[0]._asdict()[language] in Page(render(report, language)).text
+    run = build_encoded_run(tmp_path / "encoded")
+    path = tmp_path / "encoded.npz"
+    with np.load(path) as kept:
+        arrays = dict(kept)
+    arrays["test_x"][1] = arrays["test_x"][0]
+    np.savez(path, **arrays)
+    table_path = run.path / "embeddings/encoder.npz"
+    table = load_embeddings(table_path)
+    h = table.h.copy()
+    h[1] = h[0]
+    save_embeddings(replace(table, h=h), table_path)
+    found = report_on(run)
+    near, why = found.evidence["h"].nearest, found.evidence["h"].why
+    assert near[0].value == pytest.approx(1)
+    assert why.pair == near[1]
+    assert len(why.sentences) == 5
+    assert found.data["evidence"]["h"]["why"]["images"] == [tile.image for tile in near[1].tiles]
 
 
 def test_a_picture_survives_its_data_uri(rng):

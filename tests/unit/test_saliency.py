@@ -63,6 +63,15 @@ def test_cells_cover_every_pixel_once(rng):
     assert sum(s.stop - s.start for s in edges(10, 3)) == 10
 
 
+@pytest.mark.parametrize(("window", "middle"), [(slice(4, 12), 1), (slice(0, 4), 0), (slice(0, 16), None)])
+def test_how_much_of_it_lies_in_the_middle(pictures, window, middle):
+    def encode(images):
+        return looks_at(window, window)(images) if middle is not None else np.ones((len(images), 3))
+
+    found = occlusion(pictures[0], pictures[0], encode, grid=8)
+    assert found.middle is None if middle is None else found.middle == pytest.approx(middle)
+
+
 def test_zero_rows_and_bad_grids(pictures):
     assert cosine(np.zeros((1, 3)), np.ones((1, 3)))[0] == 0
     assert cosine(np.zeros((1, 3)), np.zeros((1, 3)))[0] == 1

@@ -136,7 +136,7 @@ def test_nearest_others_of_all_fit_what_the_ranks_lost_to(rng):
 
 
 def test_an_encoder_is_read_once(run):
-    stamp = twins._encoder_stamp(run)
+    stamp = twins.encoder_stamp(run)
     assert twins._encoder(str(run.path), stamp, "encoder") is twins._encoder(str(run.path), stamp, "encoder")
     assert not twins._encoder(str(run.path), stamp, "untrained").module.training
 
