@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, teacher
 from pages.ui.frame import error_frame
 from pages.ui.text import LANGUAGE_KEY, label, languages, t
 from simclr_core.registry import Label
@@ -111,9 +111,16 @@ def sidebar() -> None:
 
 
 state.begin()
+teacher.begin()
 st.set_page_config(page_title=t("shell.title"), page_icon=str(HERE / "ui" / "logo.svg"), layout="wide")
 st.logo(HERE / "ui" / "logo.svg", size="large")
 chosen = st.navigation(sections())
+name = chosen.url_path or next(iter(PAGES))
+learn = PAGES[name].section is LEARN
 with error_frame():
     sidebar()
+    if learn:
+        with st.sidebar:
+            teacher.menu(name)
+    teacher.frame(learn=learn)
     chosen.run()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import sheetbook, sheetparts
+from pages.ui import sheetbook, sheetparts, teacher
 from pages.ui.text import t
 
 st.title(t("worksheet.title"))
@@ -13,5 +13,6 @@ number = sheetbook.choose_exercise(book)
 
 sheetparts.exercise(book, number)
 
-sheetbook.keep(book)
+if not teacher.hides("controls"):
+    sheetbook.keep(book)
 sheetbook.share(book)

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, state
+from pages.ui.quiz import question
 from pages.ui.text import escape_markdown, t
 from pages.ui.widgets import KEEP, figure_with_table
 from simclr_core.batchsize import REDRAWS, SIZES, BatchOf, Spread, redraw
@@ -76,6 +77,9 @@ def measured() -> None:
     with st.spinner(t("batch.drawing")):
         own = _redrawn(stamp, run.name, float(st.session_state.get(TAU, USUAL)), REDRAWS)
         found = {tau: _redrawn(stamp, run.name, float(tau), FEW) for tau in COMPARED}
+    if len(own) > 1:
+        answer, numbers = doubled(own)
+        question("batch.double", answer, **numbers)
     n = np.array([batch.n for batch in own])
     grid = st.grid(2, min_column_width=380, gap="medium")
     with grid.cell():
@@ -91,6 +95,26 @@ def measured() -> None:
     st.subheader(t("batch.tradeoff_title"))
     shares = {f"τ = {tau}": [b.share for b in found[tau]] for tau in COMPARED}
     _figure(n, shares, {}, "share", log_y=False)
+
+
+def doubled(own: Sequence[BatchOf]) -> tuple[str, dict[str, Any]]:
+    """The right option of "double N: is the loss up (a), down (b) or the same (c)?", and the numbers of the answer.
+
+    Read off the middle one of the sizes whose next is measured too.
+    """
+    before, after = own[(len(own) - 1) // 2 :][:2]
+    step = after.loss.mean - before.loss.mean
+    answer = "c" if abs(step) < 1e-9 else "a" if step > 0 else "b"
+    numbers = {
+        name: f"{value:.3f}"
+        for side, batch in (("", before), ("_after", after))
+        for name, value in (
+            (f"loss{side}", batch.loss.mean),
+            (f"ceiling{side}", batch.ceiling),
+            (f"gap{side}", batch.ceiling - batch.loss.mean),
+        )
+    }
+    return answer, numbers | {"n": before.n, "n_after": after.n}
 
 
 def _figure(

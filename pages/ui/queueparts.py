@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, teacher
 from pages.ui.dataflow import ink
 from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.queuelanes import Tile, blocks, lane
@@ -45,13 +45,16 @@ def _advance(to: int) -> None:
 def choose_step() -> int:
     """The step that is looked at; kept in the URL."""
     state.follow_number(STEP, 0, LAST_STEP, 0)
-    now = st.session_state[STEP]
+    now, keys = st.session_state[STEP], teacher.hides("controls")
+    if keys:
+        st.caption(t("queue.keys_only"))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button(
             t("queue.next"), type="primary", icon=":material/skip_next:", key="queue.next", on_click=_advance,
-            args=(now + 1,), disabled=now == LAST_STEP,
+            args=(now + 1,), disabled=now == LAST_STEP, shortcut="Right" if keys else None,
         )  # fmt: skip
-        st.button(t("queue.reset"), key="queue.reset", on_click=_advance, args=(0,), disabled=now == 0)
+        back = "Left" if keys else None
+        st.button(t("queue.reset"), key="queue.reset", on_click=_advance, args=(0,), disabled=now == 0, shortcut=back)
         return st.slider(t("queue.step"), 0, LAST_STEP, key=STEP, width=320, persist_state=KEEP)
 
 

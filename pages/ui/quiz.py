@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui import teacher
 from pages.ui.text import t
 from pages.ui.widgets import KEEP
 
@@ -13,7 +14,7 @@ OPTIONS = ("a", "b", "c")
 
 
 def question(name: str, answer: str, **values: Any) -> None:
-    """Ask, and tell once something was chosen.
+    """Ask, and tell once something was chosen. A teacher's link may leave nothing to choose, or keep the answer.
 
     Args:
         name: the table of the catalogue that holds `question`, the options `a`, `b`, `c`, and `reveal`.
@@ -21,13 +22,27 @@ def question(name: str, answer: str, **values: Any) -> None:
         values: what the texts are filled in with.
     """
     with st.container(border=True):
+        if teacher.hides("controls"):
+            _read_out(name, **values)
+            return
         chosen = st.radio(
             t(f"{name}.question", **values), OPTIONS, index=None, key=f"{name}.answer",
             format_func=lambda option: t(f"{name}.{option}", **values), persist_state=KEEP,
         )  # fmt: skip
         if chosen is None:
             st.caption(t("common.predict"))
+        elif teacher.hides("answers"):
+            st.caption(t("teach.kept"))
         elif chosen == answer:
             st.success(t(f"{name}.reveal", **values), icon=":material/check:")
         else:
             st.info(t(f"{name}.reveal", **values), icon=":material/lightbulb:")
+
+
+def _read_out(name: str, **values: Any) -> None:
+    """The question for a room that answers by raising hands."""
+    st.markdown(f"**{t(f'{name}.question', **values)}**")
+    st.markdown("\n".join(f"- **{option.upper()}** {t(f'{name}.{option}', **values)}" for option in OPTIONS))
+    if not teacher.hides("answers"):
+        with st.expander(t("common.reveal"), icon=":material/lightbulb:"):
+            st.markdown(t(f"{name}.reveal", **values))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, teacher
 from pages.ui.text import label, language, t
 from pages.ui.widgets import KEEP
 from simclr_core.errors import DataError, sentence
@@ -196,7 +196,8 @@ def keep(book: Book) -> None:
 def _printing(sheet: Sheet) -> None:
     st.markdown(f"**{t('worksheet.print_title')}**")
     st.markdown(t("worksheet.print_help"))
-    key = st.toggle(t("worksheet.with_key"), key="worksheet.with_key", persist_state=KEEP)
+    hidden = teacher.hides("answers")
+    key = not hidden and st.toggle(t("worksheet.with_key"), key="worksheet.with_key", persist_state=KEEP)
     code: Any = language() if language() in TAGS else "en"
     st.download_button(
         t("worksheet.print"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import sheetfigures
+from pages.ui import sheetfigures, teacher
 from pages.ui.components.temperature.view import OWN_UNIT
 from pages.ui.sheetbook import Book, exercise_title
 from pages.ui.text import label, t
+from simclr_core.registry import Label
 from simclr_core.worksheet import workbook
 from simclr_core.worksheet.answers import LONGEST, facts, hints
 from simclr_core.worksheet.exercises import EXERCISES, values
@@ -70,9 +72,10 @@ def exercise(book: Book, number: str) -> None:
     if number == "6":
         sheetfigures.comparison()
     statements(book, number)
-    with st.expander(t("worksheet.answer"), icon=":material/lightbulb:", key=f"worksheet.answer.{number}"):
-        for text in e.answers:
-            st.markdown(label(text).format(**filled))
+    if not teacher.hides("answers"):
+        with st.expander(t("worksheet.answer"), icon=":material/lightbulb:", key=f"worksheet.answer.{number}"):
+            for text in e.answers:
+                st.markdown(label(text).format(**filled))
     experiments(book, number)
 
 
@@ -118,6 +121,8 @@ def numbers(book: Book, number: str, tasks: str) -> None:
     with top.cell():
         st.html(f'{_STYLE}<div class="sheet">{matrix_table(q)}</div>')
         st.caption(t("worksheet.matrix_caption", tau=f"{q.temperature:g}"))
+    if teacher.hides("controls"):
+        return
     st.caption(t("worksheet.typing"))
     cards = st.grid(3 if q.asks_mean else 2, min_column_width=235, border=True)
     for anchor in q.anchors:
@@ -165,12 +170,17 @@ def _shown(book: Book, key: str) -> int:
     return st.session_state.setdefault(HINTS_SHOWN, {}).get(book.widget_name(key), 0)
 
 
+def offered(stage: str) -> Sequence[Label]:
+    """The hints to a stage; the last is its answer, which a teacher's link may hide."""
+    return hints(stage)[:-1] if teacher.hides("answers") else hints(stage)
+
+
 def _another_hint(book: Book, key: str) -> None:
     st.session_state[HINTS_SHOWN][book.widget_name(key)] = _shown(book, key) + 1
 
 
 def _show_hints(book: Book, number: str, stage: str, anchor: int) -> None:
-    shown = hints(stage)[: _shown(book, workbook.item_key(number, stage, anchor))]
+    shown = offered(stage)[: _shown(book, workbook.item_key(number, stage, anchor))]
     filled = facts(book.problems[number], stage, anchor)
     for text in shown:
         st.caption(f":material/lightbulb: {label(text).format(**filled)}")
@@ -178,9 +188,10 @@ def _show_hints(book: Book, number: str, stage: str, anchor: int) -> None:
 
 def _hint_button(book: Book, number: str, stage: str, anchor: int) -> None:
     key = workbook.item_key(number, stage, anchor)
-    left = len(hints(stage)) - _shown(book, key)
+    left = len(offered(stage)) - _shown(book, key)
     if left > 0:
-        text = t("worksheet.show_answer") if left == 1 else t("worksheet.hint", left=left)
+        last = left == 1 and not teacher.hides("answers")
+        text = t("worksheet.show_answer") if last else t("worksheet.hint", left=left)
         name = f"{book.widget_name(key)}.hint"
         help = label(STAGES[stage])
         st.button(text, icon=":material/lightbulb:", key=name, help=help, on_click=_another_hint, args=(book, key))
@@ -192,6 +203,9 @@ def statements(book: Book, number: str) -> None:
     st.subheader(t("worksheet.judge_title"))
     for place, s in enumerate(EXERCISES[number].statements):
         key = workbook.statement_key(number, place)
+        if teacher.hides("controls"):
+            st.markdown(f"- {label(s.text)}")
+            continue
         chosen = st.radio(
             label(s.text),
             list(workbook.TRUTH),
@@ -201,5 +215,5 @@ def statements(book: Book, number: str) -> None:
             horizontal=True,
         )
         book.answers[key] = chosen or ""
-        if chosen is not None:
+        if chosen is not None and not teacher.hides("answers"):
             _feedback("right" if workbook.TRUTH[chosen] is s.true else "wrong", label(s.why))
