@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, teacher
 from pages.ui.components.lab import DIM, IMAGES, Meter, View, collapse_lab, read_view
 from pages.ui.frame import error_frame
 from pages.ui.labscenes import ask, choose_scene, choose_setting, known
@@ -61,7 +61,7 @@ def explorer() -> None:
             ask(scene)
         opened = start()
         shown = {name: t(f"{PREFIX}{name}", **SAME) for name in texts_under(PREFIX)}
-        collapse_lab(setting, meters(), shown, start=opened, lang=tag(), key=KEY, on_view=remember)
+        collapse_lab(setting, meters(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember)
         share(read_view(**(st.session_state.get(LAST) or opened)))
         st.caption(t("lab.reading", images=IMAGES, dim=DIM))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, teacher
 from pages.ui.components.temperature import Batch, batch, temperature_explorer
 from pages.ui.components.temperature.view import N_HIGH, View, read_view
 from pages.ui.frame import error_frame
@@ -87,7 +87,7 @@ def explorer() -> None:
         sizes = {b["id"]: len(b["partner"]) for b in batches}
         opened = start(sizes)
         shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
-        temperature_explorer(batches, questions(), shown, start=opened, lang=tag(), key=KEY, on_view=remember)
+        temperature_explorer(batches, questions(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember)
         share(read_view(sizes, **(st.session_state.get(LAST) or opened)))
         if own is None:
             st.caption(t("temperature.no_pairs"))

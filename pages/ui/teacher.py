@@ -45,6 +45,11 @@ def hides(part: Part) -> bool:
     return part in HIDDEN[st.session_state.get(HIDE) or ""]
 
 
+def hidden() -> list[Part]:
+    """All that is hidden."""
+    return [part for part in PARTS if hides(part)]
+
+
 def projector() -> bool:
     """Whether text has the size for a room."""
     return st.session_state.get(SIZE) == PROJECTOR
@@ -86,8 +91,8 @@ def notes(page: str) -> None:
 def link() -> str:
     """The address of this page as it stands, without the menu."""
     page = (st.context.url or "/").partition("?")[0]
-    hidden = [part for part in PARTS if part == "menu" or hides(part)]
-    return f"{page}?{urlencode(dict(st.query_params.to_dict()) | {HIDE: ','.join(hidden)}, safe=',')}"
+    parts = [part for part in PARTS if part == "menu" or hides(part)]
+    return f"{page}?{urlencode(dict(st.query_params.to_dict()) | {HIDE: ','.join(parts)}, safe=',')}"
 
 
 def _switch(part: Part) -> None:

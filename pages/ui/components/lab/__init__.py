@@ -76,6 +76,7 @@ def collapse_lab(
     *,
     start: View,
     lang: str,
+    hide: Sequence[str],
     key: str,
     on_view: Callable[[], None],
 ) -> None:
@@ -87,8 +88,16 @@ def collapse_lab(
         texts: the strings of the page's catalogue that the component shows.
         start: where a freshly mounted lab stands. Later changes are the browser's own; pass the same value again.
         lang: language tag of the texts, such as "zh-Hans".
+        hide: with "controls", as a teacher's link says, keys step the figure.
         key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
         on_view: called a quarter of a second after play has stopped or a hand was lifted.
     """
-    data = {"setting": setting, "meters": list(meters), "texts": dict(texts), "lang": lang, "start": start}
-    _COMPONENT(key=key, data=data, on_view_change=on_view)
+    _COMPONENT(key=key, data=given(setting, meters, texts, start, lang, hide), on_view_change=on_view)
+
+
+def given(
+    setting: Setting, meters: Sequence[Meter], texts: Mapping[str, str], start: View, lang: str, hide: Sequence[str]
+) -> dict[str, Any]:
+    """What the browser reads, as `collapse_lab` has it."""
+    data = {"setting": setting, "meters": list(meters), "texts": dict(texts), "lang": lang}
+    return data | {"start": start, "hide": list(hide)}

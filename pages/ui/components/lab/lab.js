@@ -1,7 +1,7 @@
 // The collapse lab in the browser: two runs from one start side by side; play, step, go back, nudge, turn the spheres.
 // The setting comes from Python; a step is computed when it is first looked at.
 
-import { el, setAttr, setText, svg } from "../shared/dom.js"
+import { el, keyed, setAttr, setText, svg } from "../shared/dom.js"
 import { fill, fmt } from "../shared/format.js"
 import { lossCeiling, lossFloor } from "../shared/ntxent.js"
 import { DIM, Lesson, lossUniformSphere, N, STEPS } from "./lesson.js"
@@ -52,7 +52,7 @@ class Lab {
 
   // A rerun of the page: another language builds anew, another setting begins at step 0, the same again changes nothing.
   take(data) {
-    const [setting, words] = [JSON.stringify(data.setting), JSON.stringify([data.texts, data.meters])]
+    const [setting, words] = [JSON.stringify(data.setting), JSON.stringify([data.texts, data.meters, data.hide])]
     if (setting !== this.setting) {
       this.halt()
       if (this.setting) this.view = { ...this.view, step: 0, nudge: -1 }
@@ -70,7 +70,7 @@ class Lab {
     this.lanes = this.lesson.lanes.map(({ name }) => this.makeLane(name))
     this.live = el("div", { class: "hidden", "aria-live": "polite" })
     this.tables = el("details", { class: "tables", ontoggle: () => this.fillTables() }, el("summary", {}, this.texts.table))
-    this.root.replaceChildren(this.makeDial(), el("div", { class: "lanes" }, ...this.lanes.map((lane) => lane.node)), this.tables, this.live)
+    this.root.replaceChildren(this.makeDial(), this.makeBare(data.hide.includes("controls")), el("div", { class: "lanes" }, ...this.lanes.map((lane) => lane.node)), this.tables, this.live)
     this.draw()
   }
 
@@ -84,8 +84,18 @@ class Lab {
     const at = el("output", {})
     const speed = el("select", { "aria-label": texts.speed, onchange: () => (Object.assign(this.view, { speed: speed.value }), this.commit()) },
       ...Object.keys(SPEEDS).map((name) => el("option", { value: name, selected: name === this.view.speed }, texts[name])))
-    this.dial = { play, step, nudge, range, at }
-    return el("div", { class: "dial" }, play, step, this.data.setting.start === "collapsed" ? nudge : null, reset, speed, el("label", { class: "position" }, range, at))
+    const node = el("div", { class: "dial" }, play, step, this.data.setting.start === "collapsed" ? nudge : null, reset, speed, el("label", { class: "position" }, range, at))
+    this.dial = { node, play, step, nudge, range, at }
+    return node
+  }
+
+  // Without controls the figure itself is stepped by keys.
+  makeBare(hidden) {
+    this.dial.node.hidden = hidden
+    this.dial.now = el("b")
+    if (hidden) keyed(this.root, this.texts.keys, { " ": () => this.toggle(), ArrowRight: () => this.goTo(this.view.step + 1), ArrowLeft: () => this.goTo(this.view.step - 1), Home: () => this.reset() })
+    else for (const name of ["tabindex", "role", "aria-label"]) this.root.removeAttribute(name)
+    return el("p", { class: "bare-line", hidden: !hidden }, this.dial.now, ` ${this.texts.keys}`)
   }
 
   makeLane(name) {
@@ -122,7 +132,7 @@ class Lab {
     step.disabled = play.disabled = t === STEPS
     nudge.disabled = this.view.nudge >= 0 || t === STEPS
     range.value = t
-    setText(at, fill(this.texts.at, { t, steps: STEPS }))
+    for (const text of [at, this.dial.now]) setText(text, fill(this.texts.at, { t, steps: STEPS }))
     this.readings = this.lesson.lanes.map((lane) => this.lesson.read(lane, t))
     this.lanes.forEach((lane, k) => this.drawLane(lane, this.lesson.lanes[k].loss, this.readings[k]))
     Object.assign(this.root.dataset, { step: t, ready: t === this.view.step ? 1 : 0 })

@@ -55,6 +55,16 @@ export function roving(items, keys, step, more = () => false) {
   })
 }
 
+// A figure whose controls are hidden: one Tab stop, whose keys do what the controls did. `acts`: key → what it does.
+export function keyed(root, label, acts) {
+  for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label })) root.setAttribute(name, value)
+  root.onkeydown = (event) => {
+    if (event.target !== root || !acts[event.key]) return
+    event.preventDefault()
+    acts[event.key]()
+  }
+}
+
 // A choice of one as buttons; arrow keys choose the next. Returns { node, show(name) }.
 export function radios(label, names, text, choose) {
   const about = (name) => ({ type: "button", role: "radio", class: "radio", "data-name": name, onclick: () => choose(name) })

@@ -53,6 +53,7 @@ def temperature_explorer(
     *,
     start: View,
     lang: str,
+    hide: Sequence[str],
     key: str,
     on_view: Callable[[], None],
 ) -> None:
@@ -64,8 +65,22 @@ def temperature_explorer(
         texts: the strings of the page's catalogue that the component shows.
         start: where a freshly mounted explorer stands. Later changes are the browser's own; pass the same value again.
         lang: language tag of the texts, such as "zh-Hans".
+        hide: "controls", "answers", as a teacher's link says: keys then step the figure, a question is not told.
         key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
         on_view: called after a hand was lifted from a control, a quarter of a second later.
     """
-    data = {"presets": list(batches), "questions": list(questions), "texts": dict(texts), "lang": lang, "fewest": N_LOW}
-    _COMPONENT(key=key, data=data | {"start": start | {"row": start["row"] - 1}}, on_view_change=on_view)
+    _COMPONENT(key=key, data=given(batches, questions, texts, start, lang, hide), on_view_change=on_view)
+
+
+def given(
+    batches: Sequence[Batch],
+    questions: Sequence[Mapping[str, Any]],
+    texts: Mapping[str, str],
+    start: View,
+    lang: str,
+    hide: Sequence[str],
+) -> dict[str, Any]:
+    """What the browser reads, as `temperature_explorer` has it."""
+    told = [{**asked, "why": ""} for asked in questions] if "answers" in hide else list(questions)
+    data = {"presets": list(batches), "questions": told, "texts": dict(texts), "lang": lang, "fewest": N_LOW}
+    return data | {"start": start | {"row": start["row"] - 1}, "hide": list(hide)}

@@ -148,7 +148,7 @@ function sliderKey(event, tau, goTo, toggle) {
 
 // -- predict, then reveal ------------------------------------------------------------------------------------------------------
 export function quizBox(app) {
-  const { texts, act, data: { questions, presets } } = app
+  const { texts, act, data: { questions, presets, hide } } = app
   const body = el("section", { class: "quiz", "aria-label": texts.questions })
   const show = (nth) => {
     const asked = questions[nth]
@@ -158,8 +158,9 @@ export function quizBox(app) {
     const reveal = (at) => {
       const { similarity, partner } = presets.find((one) => one.id === asked.preset)
       const { values, right } = answer(asked, similarity, partner)
-      buttons.forEach((one, place) => setAttr(one, "class", place === right ? "plain right" : place === at ? "plain missed" : "plain"))
+      if (hide.includes("answers")) return void (said.textContent = texts.kept)
       const numbers = asked.taus.map((tau, place) => `τ ${fmtTau(tau)}: ${fmt(values[place])}`).join(" · ")
+      buttons.forEach((one, place) => setAttr(one, "class", place === right ? "plain right" : place === at ? "plain missed" : "plain"))
       said.textContent = `${at === right ? `✓ ${texts.right}` : `✗ ${texts.missed}`} ${numbers}. ${asked.why}`
       act.reveal(asked, asked.taus[asked.kind === "least" ? right : asked.taus.length - 1])
     }

@@ -1,6 +1,6 @@
 // The temperature explorer: one state, one `draw`, and the ways to change the state. All is computed in the browser.
 
-import { el, setAttr, setText } from "../shared/dom.js"
+import { el, keyed, setAttr, setText } from "../shared/dom.js"
 import { fill, fmt, fmtShare, fmtTau, subscript } from "../shared/format.js"
 import { barsPanel } from "./bars.js"
 import { batchControls, dials, quizBox, tablesBox, transport } from "./controls.js"
@@ -28,7 +28,7 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 // The explorer is a function of (data, state, strings) and needs no server: a page of its own mounts it with this call.
-//   data: { presets: [{ id, label, note, similarity, partner, adjustable }], questions, fewest, lang }; `state`: a view of
+//   data: { presets: [{ id, label, note, similarity, partner, adjustable }], questions, fewest, lang, hide }; `state`: a view of
 //   model.js; `texts`: the strings by name; `report(view)` is told after a hand was lifted, never while something moves.
 // Returns { update(data, texts, report), stop() }. Colours come from --st-* variables with temperature.css in the same root.
 export function mount(host, data, state, texts, report = () => {}) {
@@ -67,16 +67,25 @@ class Explorer {
   // -- building: once a mount, a language or a batch of another size ----------------------------------------------------
   update(data, texts, report) {
     this.report = report
-    const known = JSON.stringify([data.presets, data.questions, texts])
+    const known = JSON.stringify([data.presets, data.questions, texts, data.hide])
     if (known === this.known) return
     Object.assign(this, { known, data, texts })
     this.root.lang = data.lang
+    this.bare(data.hide.includes("controls"))
     const ids = [...data.presets.map((preset) => preset.id), ...(this.state.own ? [OWN] : [])]
     if (!ids.includes(this.state.preset)) Object.assign(this.state, { preset: ids[0], cells: "", fix: false, at: MODES[this.state.mode].start })
     this.slots.quiz.replaceChildren(quizBox(this).node)
     this.openMatrix()
     this.offer()
     this.build()
+  }
+
+  // Without controls the figure itself is stepped by keys.
+  bare(hidden) {
+    this.root.classList.toggle("bare", hidden)
+    const seek = () => (this.halt(), this.set(MODES[this.state.mode].place(0)), this.tell())
+    if (hidden) keyed(this.root, this.texts.keys, { " ": () => this.toggle(), ArrowRight: () => this.act.step(1), ArrowLeft: () => this.act.step(-1), Home: seek })
+    else for (const name of ["tabindex", "role", "aria-label"]) this.root.removeAttribute(name)
   }
 
   openMatrix() {
@@ -105,9 +114,10 @@ class Explorer {
       beats: this.section("beats-box", texts.beats_title, beats.node), train: this.section("train-box", texts.training_title, training.node),
     }
     this.refused = el("p", { class: "problem" }, texts.no_training)
+    this.now = el("b", { class: "number" })
     this.anchorLabel = el("span", { class: "anchor-name" })
     this.slots.body.replaceChildren(
-      el("div", { class: "controls" }, play.node, dial.node), this.refused, this.only.beats, this.only.train,
+      el("p", { class: "bare-line" }, this.now, ` ${texts.keys}`), el("div", { class: "controls" }, play.node, dial.node), this.refused, this.only.beats, this.only.train,
       el("div", { class: "panels" },
         this.section("matrix-box", texts.matrix_title, matrix.node, this.legend(), cell.node),
         this.section("bars-box", el("span", {}, texts.bars_title, " ", this.anchorLabel), bars.node, facts.node),
@@ -154,6 +164,7 @@ class Explorer {
     this.refused.hidden = mode !== "train" || shown.train
     for (const panel of this.panels) panel.update(frame)
     if (shown[mode]) this.modes[mode].update(frame)
+    setText(this.now, `τ = ${fmtTau(tau)}${MODES[mode].last === undefined ? "" : ` · ${at} / ${MODES[mode].last}`}`)
     setText(this.anchorLabel, fill(this.texts.anchor, { i: frame.row + 1, j: frame.partner[frame.row] + 1 }))
     Object.assign(this.root.dataset, { tau, mode, at })
   }
