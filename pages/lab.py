@@ -61,7 +61,9 @@ def explorer() -> None:
             ask(scene)
         opened = start()
         shown = {name: t(f"{PREFIX}{name}", **SAME) for name in texts_under(PREFIX)}
-        collapse_lab(setting, meters(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember)
+        collapse_lab(
+            setting, meters(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember
+        )
         share(read_view(**(st.session_state.get(LAST) or opened)))
         st.caption(t("lab.reading", images=IMAGES, dim=DIM))
 

@@ -120,7 +120,6 @@ learn = PAGES[name].section is LEARN
 with error_frame():
     sidebar()
     if learn:
-        with st.sidebar:
-            teacher.menu(name)
+        teacher.menu(name)
     teacher.frame(learn=learn)
     chosen.run()

@@ -87,7 +87,9 @@ def explorer() -> None:
         sizes = {b["id"]: len(b["partner"]) for b in batches}
         opened = start(sizes)
         shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
-        temperature_explorer(batches, questions(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember)
+        temperature_explorer(
+            batches, questions(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember
+        )
         share(read_view(sizes, **(st.session_state.get(LAST) or opened)))
         if own is None:
             st.caption(t("temperature.no_pairs"))

@@ -8,7 +8,8 @@ from pages.ui.text import t
 st.title(t("worksheet.title"))
 st.markdown(t("worksheet.lead"))
 book = sheetbook.opened()
-sheetbook.choose_sheet(book)
+if not teacher.hides("controls"):
+    sheetbook.choose_sheet(book)
 number = sheetbook.choose_exercise(book)
 
 sheetparts.exercise(book, number)

@@ -167,7 +167,8 @@ def choose_exercise(book: Book) -> str:
         persist_state=KEEP,
         label_visibility="collapsed",
     )
-    st.progress(solved / asked, t("worksheet.progress", solved=solved, asked=asked))
+    if not teacher.hides("controls"):
+        st.progress(solved / asked, t("worksheet.progress", solved=solved, asked=asked))
     return st.session_state[EXERCISE]
 
 

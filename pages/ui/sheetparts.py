@@ -51,7 +51,7 @@ _STYLE = """
 .sheet th, .sheet td { border: 1px solid rgb(128 128 128 / 30%); padding: 5px 9px; text-align: right; font-weight: 400; }
 .sheet th { opacity: 0.7; }
 @container (max-width: 560px) {
-  .sheet table { font-size: 0.8rem; width: 100%; table-layout: fixed; min-width: 430px; }
+  .sheet table { font-size: 0.8rem; width: 100%; table-layout: fixed; min-width: max-content; }
   .sheet th, .sheet td { padding: 4px; }
 }
 .sheet td:has(b) { outline: 2px solid currentColor; outline-offset: -2px; }

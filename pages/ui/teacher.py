@@ -24,14 +24,17 @@ NOTES = ("goal", "script", "misconceptions")
 
 # Every widget of a page; what is drawn stays. Hidden so, a page keeps its values, and no page needs to know of it.
 _WIDGETS = (
-    "stButton", "stDownloadButton", "stSlider", "stSelectSlider", "stSelectbox", "stMultiSelect", "stRadio", "stCheckbox",
-    "stTextInput", "stTextArea", "stNumberInput", "stButtonGroup", "stFileUploader", "stPopover", "stPageLink", "stPagination",
+    "stButton", "stDownloadButton", "stSlider", "stSelectbox", "stMultiSelect", "stRadio", "stCheckbox", "stTextInput",
+    "stTextArea", "stNumberInput", "stButtonGroup", "stFileUploader", "stPagination",
 )  # fmt: skip
 _NO_CONTROLS = (
-    '[data-testid="stMain"] [data-testid="stElementContainer"]:has(>'
-    + f":is({', '.join(f'[data-testid={name}]' for name in _WIDGETS)})) {{ display: none; }}"
+    '[data-testid="stMain"] [data-testid="stElementContainer"]:has('
+    + f"{', '.join(f'[data-testid={name}]' for name in _WIDGETS)}) {{ display: none; }}"
 )
-_LARGE = "html { font-size: 21px !important; }"  # 18 px and more down to captions, which are 0.875 of it
+_LARGE = (  # the smallest notes are 0.8 of it: 18 px
+    "html { font-size: 22.5px !important; } "
+    '[data-testid="stMain"] :is(code, td, th) { font-size: max(0.8rem, 1em) !important; }'
+)
 
 
 def begin() -> None:
@@ -67,9 +70,11 @@ def menu(page: str) -> None:
     """The teacher's menu for a page of the classroom: what is shown, a link for the class, notes for the lesson."""
     if hides("menu"):
         return
-    with st.popover(t("teach.menu"), icon=":material/school:", key="teach.menu", on_change="rerun") as opened:
-        if not opened.open:
-            return
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        opened = st.popover(t("teach.menu"), icon=":material/school:", key="teach.menu", on_change="rerun")
+    if not opened.open:
+        return
+    with opened:
         for part in ("controls", "answers"):
             _switch(part)
         st.session_state["teach.large"] = projector()

@@ -1,10 +1,14 @@
 """The batch page: one image alone, every size on the loaded run, BatchNorm on request."""
 
 import math
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from pages.ui.batchparts import doubled
+from simclr_core.batchsize import BatchOf, Spread
 
 
 def metrics(at) -> dict[str, str]:
@@ -47,3 +51,26 @@ def test_the_temperature_lives_in_the_url(open_page):
 @given(value=st.text(max_size=12))
 def test_no_link_breaks_the_page(open_page, value):
     assert not open_page("batch", run=None, **{"batch.tau": value}).exception
+
+
+def test_doubling_the_batch_is_answered_by_what_was_measured(open_page):
+    at = open_page("batch")
+    at = at.radio(key="batch.double.answer").set_value("a").run()
+    (told,) = [e.value for e in at.success]
+    shown = [float(x) for x in re.findall(r"\d+\.\d{3}", told)]
+    n = [int(x) for x in re.findall(r"(\d+) images|with (\d+)\.", told)[0] if x]
+    assert n == [16], "the middle one of the sizes that fit 300 pairs"
+    loss, after, ceiling, ceiling_after, gap, gap_after = shown
+    assert ceiling == pytest.approx(math.log(31), abs=5e-4)
+    assert ceiling_after == pytest.approx(math.log(63), abs=5e-4)
+    assert after > loss
+    assert (gap, gap_after) == pytest.approx((ceiling - loss, ceiling_after - after), abs=2e-3)
+    assert not at.radio(key="batch.double.answer").set_value("b").run().success
+
+
+@pytest.mark.parametrize(("losses", "right"), [((1.0, 2.0), "a"), ((2.0, 1.0), "b"), ((1.5, 1.5), "c")])
+def test_the_right_option_is_the_sign_of_the_measured_step(losses, right):
+    spread = [Spread(mean=x, low=x, high=x) for x in losses]
+    rest = {"share": spread[0], "effective": spread[0], "same_class": None, "ceiling": 3.0, "floor": 0.0}
+    own = [BatchOf(n=n, loss=loss, **rest) for n, loss in zip((4, 8), spread, strict=True)]
+    assert doubled(own)[0] == right

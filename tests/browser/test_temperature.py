@@ -199,7 +199,7 @@ def test_it_mounts_without_a_server(browser):
     texts = {k.removeprefix(prefix): v for k, v in catalogues()["zh"].texts.items() if k.startswith(prefix)}
     presets = [batch(name, p.label.zh, p.note.zh, p.similarity, p.partner) for name, p in PRESETS.items()]
     questions = [q.fields | {"text": q.text.zh, "why": q.why.zh} for q in QUESTIONS.values()]
-    data = {"presets": presets, "questions": questions, "fewest": 3, "lang": "zh-Hans"}
+    data = {"presets": presets, "questions": questions, "fewest": 3, "hide": [], "lang": "zh-Hans"}
     start = read_view({"sheet": 6, "hard": 6}, preset="hard", tau=0.1)
     call = f"mount(document.body, {json.dumps(data)}, {json.dumps(start | {'row': 0})}, {json.dumps(texts)}, (view) => (window.told = view))"
     page = browser.new_page()
