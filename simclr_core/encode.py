@@ -39,11 +39,11 @@ def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress
     """
     where = choose_device(device)
     encoder.module.to(where).eval()
-    pixels = image_tensor(images, torch.device("cpu"))
     h: list[np.ndarray] = []
     z: list[np.ndarray] = []
     for start in range(0, len(images), BATCH):
-        rows = unit_interval(pixels[start : start + BATCH].to(where), encoder.image_size)
+        some = images.take(np.arange(start, min(start + BATCH, len(images))))
+        rows = unit_interval(image_tensor(some, where), encoder.image_size)
         for column, part in zip((h, z), embed(encoder.module, rows), strict=True):
             column.append(part)
         if progress(min(1.0, (start + BATCH) / len(images)), "encoding"):

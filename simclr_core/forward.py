@@ -11,11 +11,16 @@ from simclr_core.model import SimClr
 from simclr_core.records import ImageSet
 
 BATCH = 512
+SENT = 8192  # pictures
 
 
 def image_tensor(images: ImageSet, device: torch.device) -> Tensor:
-    """Pictures as uint8 (n, 3, h, w) on the device."""
-    return torch.from_numpy(images.image).permute(0, 3, 1, 2).contiguous().to(device)
+    """Pictures as uint8 (n, 3, h, w) on the device, sent there a part at a time: the host holds no second copy."""
+    n, height, width, channels = images.image.shape
+    out = torch.empty((n, channels, height, width), dtype=torch.uint8, device=device)
+    for start in range(0, n, SENT):
+        out[start : start + SENT] = torch.from_numpy(images.image[start : start + SENT]).permute(0, 3, 1, 2)
+    return out
 
 
 def unit_interval(pixels: Tensor, size: int | None) -> Tensor:

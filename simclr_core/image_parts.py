@@ -64,8 +64,12 @@ def held_out(keys: Iterable[object]) -> Bool[np.ndarray, " n"]:
 def hold_out(whole: Part, split: Split, keys: Iterable[object], by: str) -> Part:
     """The asked-for part of a source that has no test part of its own."""
     test = held_out(keys)
-    told = f"the source has no test part: {test.sum()} of {len(test)} pictures are held out by a hash of the {by}"
-    return whole.take(rows_of(split, test), (told,))
+    return whole.take(rows_of(split, test), (held_out_notice(test, by),))
+
+
+def held_out_notice(test: Bool[np.ndarray, " n"], by: str) -> str:
+    """Says that the test part is this program's own choice."""
+    return f"the source has no test part: {test.sum()} of {len(test)} pictures are held out by a hash of the {by}"
 
 
 def rows_of(split: Split, test: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " m"]:

@@ -1,23 +1,27 @@
 """Picture files on disk to arrays: find them, decode them, cut them to one size; say which could not be read.
 
 Decoding is deliberately narrow: a fixed list of formats (none that runs another program), no picture beyond Pillow's
-limit of pixels, the first frame of an animation, transparency on white, the camera's orientation honoured.
+limit of pixels, the first frame of an animation, transparency on white, the camera's orientation honoured. Pictures are decoded
+straight into their rows of one array, which may be a mapped file: no others are held beside it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from simclr_core.errors import DataError, sentence
+from simclr_core.mapped import filled
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 READABLE = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -25,7 +29,9 @@ READABLE = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", "
 UNREADABLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"}
 MAX_PIXELS = 89_478_485  # Pillow's own bound for decompression bombs, a quarter of a GiB as RGB
 LARGEST_AUTO_SIDE = 96  # 10,000 pictures of this side take 276 MB; a person may ask for more
-DECODERS = 4  # Pillow decodes outside the interpreter's lock; more threads than this only wait for the disk
+DECODERS = max(4, os.cpu_count() or 1)  # Pillow decodes outside the interpreter's lock; a few may wait for the disk
+BLOCK = 1024  # files in the threads' hands at a time
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def list_pictures(root: Path) -> list[Path]:
@@ -51,12 +57,23 @@ def _refuse(error: OSError) -> None:
     raise DataError(sentence("images", "a readable folder", str(error.filename), f"{error.strerror}; check its rights"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Headers:
+    """The files whose headers can be read, the side their pictures will have, and what is to be said of size and the others."""
+
+    files: list[Path]
+    side: int
+    skipped: list[str]
+    notices: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decoded:
-    """What became of a list of files: square pictures, the positions they had in the list, and what was done."""
+    """What became of a list of files: square pictures, the positions they had in the list, the others, and what was done."""
 
     image: UInt8[np.ndarray, "n s s 3"]
     kept: np.ndarray
+    skipped: list[str]
     notices: tuple[str, ...]
 
 
@@ -116,45 +133,74 @@ def read_picture(path: Path, side: int) -> UInt8[np.ndarray, "s s 3"]:
         return np.asarray(fit(to_rgb(ImageOps.exif_transpose(picture)), side))
 
 
-def _read_or_say(path: Path, side: int) -> np.ndarray | str:
-    try:
-        return read_picture(path, side)
-    except Exception as error:  # see _header
-        return _reason(error)
-
-
 def auto_side(sizes: Sequence[tuple[int, int]]) -> int:
     """The median of the shorter sides, at most 96 pixels."""
-    return int(min(np.median([min(s) for s in sizes]), LARGEST_AUTO_SIDE))
+    return int(min(np.median([min(s) for s in sizes]), LARGEST_AUTO_SIDE)) if sizes else LARGEST_AUTO_SIDE
 
 
-def read_pictures(root: Path, files: Sequence[Path], size: int | None) -> Decoded:
-    """Decode files to squares of one size.
+def _each(do: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """What `do` makes of every item, in threads, in order; a block at a time, so that a million files are no million futures."""
+    Image.init()  # an allowed format whose decoder is not loaded yet would count as unknown
+    with warnings.catch_warnings(), ThreadPoolExecutor(DECODERS) as pool:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `_open` refuses what it warns of
+        warnings.simplefilter("ignore", UserWarning)  # damaged metadata of a picture that decodes well
+        for start in range(0, len(items), BLOCK):
+            yield from pool.map(do, items[start : start + BLOCK])
+
+
+def read_headers(root: Path, files: Sequence[Path], size: int | None) -> Headers:
+    """What the headers of picture files say, without decoding one.
 
     Args:
         root: the folder that `files` are relative to.
         files: paths as `list_pictures` gives them.
         size: side in pixels; None takes the median of the shorter sides, at most 96.
-
-    Returns:
-        The readable pictures in the order of `files`; the notices name up to three of the others, and the new size.
     """
-    Image.init()  # an allowed format whose decoder is not loaded yet would count as unknown
-    with warnings.catch_warnings(), ThreadPoolExecutor(DECODERS) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `_open` refuses what it warns of
-        warnings.simplefilter("ignore", UserWarning)  # damaged metadata of a picture that decodes well
-        headers = list(pool.map(_header, [root / f for f in files]))
-        sizes = [h for h in headers if not isinstance(h, str)]
-        side = size or (auto_side(sizes) if sizes else LARGEST_AUTO_SIDE)
-        # A file whose header failed keeps its reason; the others are decoded.
-        done = list(pool.map(lambda f, h: h if isinstance(h, str) else _read_or_say(root / f, side), files, headers))
-    pictures = [x for x in done if not isinstance(x, str)]
-    skipped = [f"{f.as_posix()} ({x})" for f, x in zip(files, done, strict=True) if isinstance(x, str)]
-    return Decoded(
-        image=np.stack(pictures) if pictures else np.zeros((0, side, side, 3), dtype=np.uint8),
-        kept=np.array([i for i, x in enumerate(done) if not isinstance(x, str)], dtype=np.int64),
-        notices=_size_notice(sizes, side) + _skip_notice(skipped),
+    found = list(_each(_header, [root / f for f in files]))
+    sizes = [h for h in found if not isinstance(h, str)]
+    side = size or auto_side(sizes)
+    return Headers(
+        files=[f for f, h in zip(files, found, strict=True) if not isinstance(h, str)],
+        side=side,
+        skipped=[_skipped(f, h) for f, h in zip(files, found, strict=True) if isinstance(h, str)],
+        notices=_size_notice(sizes, side),
     )
+
+
+def read_pictures(root: Path, files: Sequence[Path], side: int) -> Decoded:
+    """Decode files to squares of `side` pixels: the readable ones in the order of `files`, and why the others are not."""
+
+    def fill(image: np.ndarray) -> list[str]:
+        def place(row: int) -> str:
+            try:
+                image[row] = read_picture(root / files[row], side)
+            except Exception as error:  # see _header
+                return _reason(error)
+            return ""
+
+        reasons = list(_each(place, range(len(files))))
+        for to, row in enumerate(i for i, why in enumerate(reasons) if not why):
+            if to != row:
+                image[to] = image[row]
+        return reasons
+
+    image, reasons, notices = filled((len(files), side, side, 3), _name(root, files, side), fill)
+    kept = np.flatnonzero([not why for why in reasons])
+    skipped = [_skipped(f, why) for f, why in zip(files, reasons, strict=True) if why]
+    return Decoded(image=image[: len(kept)], kept=kept, skipped=skipped, notices=notices)
+
+
+def _name(root: Path, files: Sequence[Path], side: int) -> str:
+    """Changes when a file is added, taken away, replaced or written again."""
+    stats = ((root / f).stat() for f in files)
+    seen = [(os.fsencode(f), s.st_size, s.st_mtime_ns) for f, s in zip(files, stats, strict=True)]
+    return hashlib.blake2b(
+        repr((str(root.resolve()), side, seen)).encode(errors="surrogateescape"), digest_size=12
+    ).hexdigest()
+
+
+def _skipped(file: Path, reason: str) -> str:
+    return f"{file.as_posix()} ({reason})"
 
 
 def _size_notice(sizes: Sequence[tuple[int, int]], side: int) -> tuple[str, ...]:
@@ -165,7 +211,8 @@ def _size_notice(sizes: Sequence[tuple[int, int]], side: int) -> tuple[str, ...]
     return (f"pictures of {were} were cut to their centred square and resized to {side}×{side} pixels",)
 
 
-def _skip_notice(skipped: Sequence[str]) -> tuple[str, ...]:
+def skip_notice(skipped: Sequence[str]) -> tuple[str, ...]:
+    """How many files could not be read, and up to three of them."""
     if not skipped:
         return ()
     more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""

@@ -26,8 +26,8 @@ from numpy.lib.npyio import NpzFile
 from PIL import Image
 
 from simclr_core.errors import ConfigError, DataError, sentence
-from simclr_core.image_parts import Part, PartName, Request, hold_out, join, rows_of
-from simclr_core.picture_files import fit_all, list_pictures, read_pictures
+from simclr_core.image_parts import Part, PartName, Request, held_out, held_out_notice, hold_out, join, rows_of
+from simclr_core.picture_files import fit_all, list_pictures, read_headers, read_pictures, skip_notice
 from simclr_core.records import SPLITS, ImageSet
 from simclr_core.registry import NO_HELP, Choice, Label, pick
 
@@ -153,11 +153,25 @@ def _folder(request: Request) -> Part:
     files, left = _only_inside(files, own or tops)
     # The source's own training part comes first, so that rows mean the same as in the other sources.
     files.sort(key=lambda f: (bool(own) and f.parts[0] != "train", f.as_posix()))
-    whole, kept = _decode(root, files, len(own) > 0, request.size)
-    whole = replace(whole, notices=whole.notices + left)
-    if own:
-        return whole.take(rows_of(request.split, np.array([f.parts[0] != "train" for f in kept], dtype=bool)))
-    return hold_out(whole, request.split, (f.as_posix() for f in kept), "file name")
+    headers = read_headers(root, files, request.size)
+    files = headers.files
+    if not files:
+        why = "; ".join(skip_notice(headers.skipped)) or "it holds no picture files; JPEG, PNG or WebP will do"
+        raise DataError(sentence("images", "a folder with pictures", str(root), why))
+    keys = [f.as_posix() for f in files]
+    test = np.array([f.parts[0] != "train" for f in files]) if own else held_out(keys)
+    rows = rows_of(request.split, test)
+    done = read_pictures(root, [files[row] for row in rows], headers.side)
+    rows = rows[done.kept]
+    label, names, unlabelled = _classes_of(files, nested=len(own) > 0)
+    notices = headers.notices + skip_notice(headers.skipped + done.skipped) + done.notices + left + unlabelled
+    return Part(
+        image=done.image,
+        label=None if label is None else label[rows],
+        index=rows,
+        class_names=names,
+        notices=notices if own else (*notices, held_out_notice(test, "file name")),
+    )
 
 
 def _only_inside(files: Sequence[Path], tops: Iterable[str]) -> tuple[list[Path], tuple[str, ...]]:
@@ -167,22 +181,14 @@ def _only_inside(files: Sequence[Path], tops: Iterable[str]) -> tuple[list[Path]
     return inside, (f"{out} pictures beside the folders of this set were left out",) if out else ()
 
 
-def _decode(root: Path, files: Sequence[Path], nested: bool, size: int | None) -> tuple[Part, list[Path]]:
-    """Read the files; the class is the folder at the top, or the one below it where that names the part."""
-    done = read_pictures(root, files, size)
-    kept = [files[i] for i in done.kept]
-    if not kept:
-        why = "; ".join(done.notices) or "it holds no picture files; JPEG, PNG or WebP will do"
-        raise DataError(sentence("images", "a folder with pictures", str(root), why))
-    depth = 1 if nested else 0
-    classes = [f.parts[depth] if len(f.parts) > depth + 1 else "" for f in kept]
+def _classes_of(files: Sequence[Path], *, nested: bool) -> tuple[np.ndarray | None, tuple[str, ...], tuple[str, ...]]:
+    """Labels and names of classes, with a notice where there are none: the class is the folder at the top, or the one below
+    it where that names the part."""
+    classes = [f.parts[nested] if len(f.parts) > nested + 1 else "" for f in files]
     names = sorted(set(classes))
-    part = Part(image=done.image, label=None, index=np.arange(len(kept)), notices=done.notices)
     if len(names) < 2 or "" in names:  # one class alone tells nothing apart
-        told = "the pictures do not all lie in class folders, two or more, so they have no labels"
-        return replace(part, notices=(*part.notices, told)), kept
-    label = np.searchsorted(names, classes).astype(np.int64)
-    return replace(part, label=label, class_names=tuple(names)), kept
+        return None, (), ("the pictures do not all lie in class folders, two or more, so they have no labels",)
+    return np.searchsorted(names, classes).astype(np.int64), tuple(names), ()
 
 
 # -- an npz file -----------------------------------------------------------------------------------------------------
@@ -329,7 +335,7 @@ def _settle(image: np.ndarray, size: int | None) -> tuple[UInt8[np.ndarray, "n h
     if image.ndim == 3:
         image = np.broadcast_to(image[..., None], (*image.shape, 3))
         notices.append(GREY)
-    return np.ascontiguousarray(image), tuple(notices)
+    return np.require(image, requirements="C"), tuple(notices)  # a mapped file stays one
 
 
 _CIFAR = "Krizhevsky, Learning multiple layers of features from tiny images, 2009; no licence stated"

@@ -1,10 +1,13 @@
 """Sources, case by case: the bundled sets, folders, npz files, and a sentence for every bad input."""
 
+import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from simclr_core import mapped, picture_files, store
 from simclr_core.demo import build_images
-from simclr_core.errors import ConfigError, DataError
+from simclr_core.errors import ConfigError, DataError, RunError
 from simclr_core.image_parts import held_out
 from simclr_core.picture_files import fit_all, list_pictures
+from simclr_core.records import SPLITS
 from simclr_core.sources import load_images, tiles
 
 # Of pixels, labels and order. Published results refer to these sets: a change here is a change of data set.
@@ -237,7 +242,7 @@ def test_what_cannot_be_read_is_counted_named_and_left_out(tmp_path: Path) -> No
     assert len(images) == 6
     assert told.startswith("3 files")
     assert all(name in told for name in ("blue/broken.png (not a picture)", "blue/cut.png", "red/phone.heic"))
-    assert images.index.tolist() == list(range(6))
+    assert images.index.tolist() == [0, 1, 2, 4, 5, 6]  # a picture keeps its number whether or not another decodes
 
 
 def test_pictures_beside_class_folders_are_left_out_and_told(tmp_path: Path) -> None:
@@ -339,6 +344,85 @@ def test_a_part_of_too_few_pictures_names_the_way_out(tmp_path: Path) -> None:
         save(tmp_path / f"{i}.png")
     with pytest.raises(DataError, match="choose the split all"):
         load_images(f"folder:{tmp_path}", split="test")
+
+
+# -- more than memory should hold ------------------------------------------------------------------------------------
+@pytest.fixture
+def no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    monkeypatch.setenv("SIMCLR_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def noise_folder(root: Path, n: int = 150, side: int = 96) -> str:
+    (root / "noise").mkdir(parents=True)
+    for i in range(n):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (side, side, 3), dtype=np.uint8)).save(
+            root / "noise" / f"{i:03}.png", compress_level=1
+        )
+    return f"folder:{root}"
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_pictures_from_a_mapped_file_are_those_held_in_memory(
+    tmp_path: Path, split: str, request: pytest.FixtureRequest
+) -> None:
+    class_folders(tmp_path / "set")
+    (tmp_path / "set" / "blue" / "05b.png").write_bytes((tmp_path / "set" / "blue" / "05.png").read_bytes()[:60])
+    held = load_images(f"folder:{tmp_path / 'set'}", split=split)
+    request.getfixturevalue("no_memory")
+    read = load_images(f"folder:{tmp_path / 'set'}", split=split)
+    assert isinstance(read.image, np.memmap)
+    assert not isinstance(held.image, np.memmap)
+    assert read.image.flags.c_contiguous
+    assert np.array_equal(read.index, held.index)
+    assert read.digest == held.digest
+    assert [n for n in read.notices if "decoded once" not in n] == list(held.notices)
+
+
+def test_a_file_is_decoded_once_until_it_changes(
+    tmp_path: Path, no_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class_folders(tmp_path / "set")
+    spec, decode = f"folder:{tmp_path / 'set'}", picture_files.read_picture
+    asked: list[Path] = []
+    monkeypatch.setattr(picture_files, "read_picture", lambda path, side: asked.append(path) or decode(path, side))
+    first = load_images(spec, split="test")
+    assert len(asked) == len(first) < 40
+    again = load_images(spec, split="test")
+    assert len(asked) == len(first)
+    again.image[0] = 0  # what a reader does to its pictures is its own affair
+    assert load_images(spec, split="test").digest == first.digest
+    changed = tmp_path / "set" / next(f for f in list_pictures(tmp_path / "set") if held_out([f.as_posix()])[0])
+    save(changed, (1, 2, 3), size=(16, 16)), os.utime(changed, ns=(1, 1))
+    assert load_images(spec, split="test").digest != first.digest
+
+
+def test_a_file_cut_off_by_a_crash_is_made_again(tmp_path: Path, no_memory: Path) -> None:
+    class_folders(tmp_path / "set")
+    whole = load_images(f"folder:{tmp_path / 'set'}").digest
+    (folder,) = no_memory.iterdir()
+    (folder / mapped.ABOUT).unlink()
+    (folder / mapped.PIXELS).write_bytes(b"")
+    assert load_images(f"folder:{tmp_path / 'set'}").digest == whole
+
+
+def test_reading_a_mapped_set_takes_the_memory_of_a_few_pictures(tmp_path: Path, no_memory: Path) -> None:
+    spec = noise_folder(tmp_path / "set")
+    tracemalloc.start()
+    images = load_images(spec)
+    assert images.digest
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert images.image.nbytes > 3e6
+    assert peak < images.image.nbytes / 3
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, no_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class_folders(tmp_path / "set")
+    monkeypatch.setattr(store.shutil, "disk_usage", lambda where: SimpleNamespace(free=0))
+    with pytest.raises(RunError, match="MiB free"):
+        load_images(f"folder:{tmp_path / 'set'}")
 
 
 # -- npz -------------------------------------------------------------------------------------------------------------

@@ -53,6 +53,16 @@ def test_reports_every_step_of_a_short_run_and_learns_to_tell_twins(config, tiny
     assert np.mean([r.loss for r in reports[-5:]]) < np.mean([r.loss for r in reports[:5]])
 
 
+def test_pictures_read_from_a_file_train_the_same_weights(config, tiny_images, tmp_path):
+    np.save(tmp_path / "x.npy", tiny_images.image)
+    mapped = dataclasses.replace(tiny_images, image=np.load(tmp_path / "x.npy", mmap_mode="c"))
+    held, read = Training(config, tiny_images), Training(config, mapped)
+    assert held.learner.batches.resident
+    assert not read.learner.batches.resident
+    list(held), list(read)
+    assert same(weights(held), weights(read))
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, tiny_images):
     first, second = Training(config, tiny_images), Training(config, tiny_images)
     list(first), list(second)
