@@ -48,8 +48,8 @@ labels: env                ## measure exercise 6 of the work sheet again: about 
 screenshots: env           ## take the README's pictures again
 	$(BIN)/python docs/screenshots.py
 
-bench: env                 ## the app's benchmarks; CIFAR-10 needs its file: python benchmarks/bench_cifar.py npz:FILE
-	for b in views loss first_paint map temperature_fps; do PYTHONPATH=. $(BIN)/python benchmarks/bench_$$b.py || exit 1; done
+bench: env                 ## every benchmark that needs no data set of its own: half an hour; `make bench NAME=cifar OPTIONS=npz:FILE` one
+	env -u OMP_NUM_THREADS $(BIN)/python -m simclr_core bench $(or $(NAME),all) $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-artifacts

@@ -20,8 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from machine import write
-
+from benchmarks.machine import write
 from simclr_core.records import EmbeddingTable
 from simclr_core.verdict import diagnose
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
-from machine import write
 from screenshots import CHROMIUM, app
+
+from benchmarks.machine import write
 
 STARTS = 5
 MAP = '[data-testid="stMain"] [role="img"]'

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import write
 from PIL import Image
 
+from benchmarks.machine import write
 from simclr_core.config import RunConfig, with_overrides
 from simclr_core.learner import Learner
 from simclr_core.model import MEAN, STD, build_model

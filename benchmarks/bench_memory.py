@@ -10,7 +10,7 @@ import resource
 import subprocess
 import sys
 
-from machine import write
+from benchmarks.machine import write
 
 CASES = {
     "256": (256, None),

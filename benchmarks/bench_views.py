@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 from lightly.transforms import SimCLRTransform
-from machine import write
 from PIL import Image
 
+from benchmarks.machine import write
 from simclr_core.augment import augment_pair
 from simclr_core.config import AugmentConfig
 

@@ -138,7 +138,9 @@ def _prepare(p: Parser) -> None:
 
 
 def _bench(p: Parser) -> None:
-    p.add_argument("name", metavar="NAME", help="of benchmarks/bench_NAME.py")
+    p.add_argument(
+        "name", metavar="NAME", nargs="?", help="of benchmarks/bench_NAME.py, or all; without it they are listed"
+    )
     p.add_argument("options", nargs=argparse.REMAINDER, help="passed on to it")
 
 

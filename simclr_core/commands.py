@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -210,19 +212,48 @@ def inspect(args: Namespace) -> dict[str, Any]:
     return look(args.checkpoint)
 
 
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+NOT_MEASURED = "not measured: it needs pictures or a device that is not here"
+NEEDS_MORE = 2  # exit code of a benchmark that was not told its pictures, or found no GPU
+
+
+def _benchmarks() -> dict[str, str]:
+    """Name of each measurement → the first line of what it says of itself."""
+    files = sorted(BENCHMARKS.glob("bench_*.py"))
+    return {
+        p.stem.removeprefix("bench_"): (ast.get_docstring(ast.parse(p.read_text())) or "").split("\n")[0] for p in files
+    }
+
+
+def _measured(name: str, options: Sequence[str]) -> dict[str, Any] | None:
+    """Run one measurement; the results that it wrote, by file, or None where it needs what it was not given."""
+    environment = os.environ | {"PYTHONPATH": str(BENCHMARKS.parent)}
+    before = time.time()
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / f"bench_{name}.py"), *options], env=environment, stdout=sys.stderr
+    )
+    if done.returncode == NEEDS_MORE:
+        return None
+    if done.returncode:
+        raise RunError(f"`bench {name}` ended with code {done.returncode}; its last words are above")
+    written = [p for p in (BENCHMARKS / "results").glob("*.json") if p.stat().st_mtime >= before]
+    return {p.stem: read_json(p) for p in written}
+
+
 def bench(args: Namespace) -> dict[str, Any]:
-    """Run one of the paired measurements of `benchmarks/`; its result file is the answer."""
-    folder = Path(__file__).resolve().parents[1] / "benchmarks"
-    known = sorted(p.stem.removeprefix("bench_") for p in folder.glob("bench_*.py"))
+    """List the measurements of `benchmarks/`, or run one of them, or `all`; their result files are the answer."""
+    known = _benchmarks()
+    if args.name is None:
+        return known
+    if args.name == "all":
+        return {name: found or NOT_MEASURED for name in known for found in [_measured(name, args.options)]}
     if args.name not in known:
         found = ", ".join(known) or "absent: benchmarks come with the repository, not with an installed package"
-        raise ConfigError(sentence("bench", f"one of {found}", args.name, "choose one of these"))
-    environment = os.environ | {"PYTHONPATH": str(folder.parent)}
-    command = [sys.executable, str(folder / f"bench_{args.name}.py"), *args.options]
-    done = subprocess.run(command, env=environment, stdout=sys.stderr)
-    if done.returncode:
-        raise RunError(f"`bench {args.name}` ended with code {done.returncode}; its last words are above")
-    return read_json(folder / "results" / f"{args.name}.json")
+        raise ConfigError(sentence("bench", f"all, or one of {found}", args.name, "choose one of these"))
+    results = _measured(args.name, args.options)
+    if results is None:
+        raise ConfigError(f"`bench {args.name}` needs more than this: what it said is above")
+    return next(iter(results.values())) if len(results) == 1 else results
 
 
 def prepare(args: Namespace) -> dict[str, Any]:

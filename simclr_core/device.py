@@ -2,8 +2,8 @@
 
 Two torch threads on two cores are 1.7 times faster than one while nothing else runs, and tens of times slower as soon
 as one other process is busy: a parallel region ends only when its descheduled thread gets a core again, and a training
-step has a thousand such regions. So threads are chosen from the cores that are free now, and given back when a step
-suddenly takes much longer than the best one.
+step has a thousand such regions. So threads are chosen from the cores that are free now, and given back when others begin
+to work on them: the kernel says how busy the cores were and how much of that was ours.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ import torch
 from simclr_core.errors import ConfigError, sentence
 
 PROBE_SECONDS = 0.3
-SLOW_STEP = 2.5  # a step this many times slower than the median of the run's first steps is a lost core
-WATCHED_STEPS = 5
+NOISE = 0.25  # of a core: what an idle machine with an open browser uses
+WATCHED_SECONDS = 0.5  # at least, between two readings of the kernel's ticks
+SLOWER = 1.3  # than at its best a run must be before it gives cores back to others that work on them
+QUOTA = "/sys/fs/cgroup/cpu.max"
+LOST = 2.5  # where the kernel does not tell: this many times slower is a lost core
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -48,25 +51,65 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def _cpu_times() -> tuple[float, float]:
-    """Busy and total processor ticks since boot."""
-    ticks = [int(x) for x in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    idle = ticks[3] + ticks[4]
-    return sum(ticks) - idle, sum(ticks)
+def allowed_cores() -> set[int]:
+    """The cores this process may run on."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def core_count() -> int:
+    """Cores whose time this process may use: those it may run on, less where a container or `OMP_NUM_THREADS` says so."""
+    limits = [len(allowed_cores())]
+    with suppress(OSError, ValueError):
+        quota, period = Path(QUOTA).read_text().split()
+        limits.append(int(quota) // int(period))  # "max" is no number
+    with suppress(KeyError, ValueError):
+        if "LOCAL_WORLD_SIZE" not in os.environ:  # torchrun sets 1 where a person set nothing
+            limits.append(int(os.environ["OMP_NUM_THREADS"]))
+    return max(1, min(limits))
+
+
+def _busy_seconds() -> float | None:
+    """Processor time that the allowed cores have spent since boot, on anybody; None where the kernel does not say."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    mine = {f"cpu{core}" for core in allowed_cores()}
+    ticks = [[int(x) for x in line.split()[1:9]] for line in lines if line.split()[0] in mine]
+    return sum(sum(t) - t[3] - t[4] for t in ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def _clocks() -> tuple[float, float, float | None]:
+    """Seconds by the clock, of this process on all its threads, and of everybody on the allowed cores."""
+    return time.perf_counter(), time.process_time(), _busy_seconds()
+
+
+class _Others:
+    """How many cores' worth of time other processes take of the allowed cores, between two calls."""
+
+    def __init__(self) -> None:
+        self._before = _clocks()
+
+    def cores(self) -> float | None:
+        """Since the call before this one; None where the kernel does not say."""
+        (began, mine, busy), self._before = self._before, _clocks()
+        now, mine_now, busy_now = self._before
+        if busy is None or busy_now is None:
+            return None
+        return max(0.0, busy_now - busy - (mine_now - mine)) / max(now - began, 1e-9)
+
+
+def _left(used: float) -> int:
+    """Cores for this process where others take `used` of the allowed ones."""
+    return min(core_count(), int(len(allowed_cores()) - used + NOISE))
 
 
 def free_cores() -> int:
     """Cores that other processes leave idle now, measured over 0.3 s; at least 1."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not Path("/proc/stat").exists():
-        return max(1, cores - 1)
-    busy, total = _cpu_times()
+    others = _Others()
     time.sleep(PROBE_SECONDS)
-    busy_after, total_after = _cpu_times()
-    share = (busy_after - busy) / max(1, total_after - total)
-    used = share * (os.cpu_count() or cores)
-    # A quarter of a core is the noise of an idle machine with an open browser.
-    return max(1, min(cores, int(cores - used + 0.25)))
+    used = others.cores()
+    return max(1, core_count() - 1 if used is None else _left(used))
 
 
 def keep_memory() -> None:
@@ -78,32 +121,52 @@ def keep_memory() -> None:
 
 
 class ThreadGovernor:
-    """Sets torch's threads and takes them back to one when a step shows that another process needs a core.
+    """Sets torch's threads, and gives cores back when other processes begin to work on them.
 
-    With a fixed number asked for it only sets it. `backed_off_at` is the step at which it gave up, else None: from there
-    on a run is no longer bit for bit the run it would have been.
+    With a fixed number asked for it only sets it. `backed_off_at` is the step at which it first gave up a core, else None:
+    from there on a run is no longer bit for bit the run it would have been. Cores once given back are not taken again.
     """
 
     def __init__(self, asked: int | None, before: int | None = None, processes: int = 1) -> None:
         """`before` is what a resumed run used: the same number again gives the same bits. Several processes of one run on
         this machine share its free cores."""
         self.automatic = asked is None
+        self.processes = processes
         self.threads = asked or before or max(1, free_cores() // processes)
         self.backed_off_at: int | None = None
-        self._first: list[float] = []
+        self._others = _Others()
+        self._seconds, self._parts = 0.0, 0
+        self._best: float | None = None
         torch.set_num_threads(self.threads)
 
     def watch(self, step: int, seconds: float) -> bool:
-        """Hear how long a step took; True when this made it back off."""
+        """Hear how long a step, or a part of one, took; True when this made it back off."""
         if not self.automatic or self.threads == 1:
             return False
-        if len(self._first) < WATCHED_STEPS:
-            self._first.append(seconds)
-            if len(self._first) < WATCHED_STEPS:
-                return False
-        usual = sorted(self._first)[len(self._first) // 2]
-        if seconds < SLOW_STEP * usual:
+        self._seconds, self._parts = self._seconds + seconds, self._parts + 1
+        if self._seconds < WATCHED_SECONDS:
             return False
-        self.threads, self.backed_off_at = 1, step
-        torch.set_num_threads(1)
+        pace, self._seconds, self._parts = self._seconds / self._parts, 0.0, 0
+        room = self._room()
+        if not self._must_yield(pace, room):
+            return False
+        self.threads = max(1, self.threads - 1 if room is None else room)
+        self.backed_off_at = self.backed_off_at or step
+        torch.set_num_threads(self.threads)
         return True
+
+    def _must_yield(self, pace: float, room: int | None) -> bool:
+        """Whether others work on our cores, and it shows; where nobody tells, whether it shows plainly."""
+        best = self._best
+        if room is not None and room < self.threads:
+            return best is None or pace > SLOWER * best  # crowded from the start: there is nothing to compare with
+        self._best = min(pace, best or pace)
+        return room is None and pace > LOST * self._best
+
+    def _room(self) -> int | None:
+        """Threads that this process may have beside what others do now; None where the kernel does not say."""
+        used = self._others.cores()
+        if used is None:
+            return None
+        strangers = max(0.0, used - self.threads * (self.processes - 1))
+        return _left(strangers) // self.processes

@@ -33,6 +33,11 @@ class Ranks:
         """Whether this is the one that writes files and speaks."""
         return self.rank == 0
 
+    @property
+    def here(self) -> int:
+        """How many of the processes run on this machine, as torchrun says."""
+        return int(os.environ.get("LOCAL_WORLD_SIZE", self.size)) if self.size > 1 else 1
+
     def mine(self, n: int) -> slice:
         """My share of n rows; `ConfigError` where they cannot be shared evenly."""
         if n % self.size:

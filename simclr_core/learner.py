@@ -17,7 +17,7 @@ Legend: B images of the whole batch, V views of each, c images of a chunk.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -86,10 +86,18 @@ class Learner:
         config: resolved for these pictures.
         images: the training pictures; every process holds the same.
         ranks: this process among those of the run.
+        after_part: called after each chunk of a step that is cut into chunks.
     """
 
-    def __init__(self, config: RunConfig, images: ImageSet, ranks: Ranks = Ranks()) -> None:  # noqa: B008  frozen
+    def __init__(
+        self,
+        config: RunConfig,
+        images: ImageSet,
+        ranks: Ranks = Ranks(),  # noqa: B008  frozen
+        after_part: Callable[[], None] = lambda: None,
+    ) -> None:
         train = config.train
+        self._after_part = after_part
         self.config, self.ranks = config, ranks
         self.device = choose_device(train.device)
         self.precision = choose_precision(train.precision, self.device)
@@ -195,9 +203,10 @@ class Learner:
         with torch.no_grad(), still_statistics(self.model):
             for part in parts:
                 views = self._views(pixels, draws, part)
-                found.append(self._z(views))
+                found.append(tuple(z.clone() for z in self._z(views)))  # a CUDA graph writes its next result there
                 if self.key_encoder:
                     keys.append(self._keys(views))
+                self._after_part()
         mine = tuple(torch.cat(z).requires_grad_() for z in zip(*found, strict=True))
         theirs = tuple(torch.cat(k) for k in zip(*keys, strict=True)) or None
         loss, batch = self._loss(mine, theirs, rows)
@@ -205,6 +214,7 @@ class Learner:
         for part in parts:
             again = self._z(self._views(pixels, draws, part))
             torch.autograd.backward(again, [z.grad[part] for z in mine])
+            self._after_part()
         return loss, batch
 
     def step(self, step: int, steps: int) -> Step:

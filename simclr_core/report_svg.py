@@ -5,7 +5,7 @@ Texts are HTML already: whoever calls escapes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,7 +22,8 @@ def _y(share: float) -> float:
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
-def _ticks(at: Sequence[tuple[float, str]], *, upright: bool) -> str:
+def ticks(at: Sequence[tuple[float, str]], *, upright: bool) -> str:
+    """Labels at shares of an axis, with lines across from the upright one."""
     parts = []
     for share, text in at:
         if upright:
@@ -34,7 +35,8 @@ def _ticks(at: Sequence[tuple[float, str]], *, upright: bool) -> str:
     return "".join(parts)
 
 
-def _frame(inside: str, title: str, x_title: str, names: Sequence[str]) -> str:
+def frame(inside: str, title: str, x_title: str, names: Sequence[str]) -> str:
+    """A figure around what was drawn; a legend where there is more than one name."""
     place = (LEFT + WIDTH - RIGHT) / 2
     legend = "".join(
         f'<g transform="translate({LEFT + 12 + 150 * i} {TOP + 4})"><rect class="fill{i}" width="12" height="8"/>'
@@ -47,6 +49,11 @@ def _frame(inside: str, title: str, x_title: str, names: Sequence[str]) -> str:
     )
 
 
+def line(i: int, points: Iterable[tuple[float, float]]) -> str:
+    """The i-th series through points given as shares of both axes."""
+    return f'<polyline class="line{i}" points="{" ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in points)}"/>'
+
+
 def curves(series: Mapping[str, np.ndarray], *, title: str, x_title: str) -> str:
     """Positive values in (0, 1] by rank on a logarithmic axis; the second series is dashed."""
     least = min(float(v[v > 0].min(initial=1.0)) for v in series.values())
@@ -55,13 +62,12 @@ def curves(series: Mapping[str, np.ndarray], *, title: str, x_title: str) -> str
     drawn = []
     for i, values in enumerate(series.values()):
         share = 1 + np.log10(np.maximum(values, 10.0**-decades)) / decades
-        points = " ".join(f"{_x(rank / max(1, longest - 1)):.1f},{_y(float(y)):.1f}" for rank, y in enumerate(share))
-        drawn.append(f'<polyline class="line{i}" points="{points}"/>')
+        drawn.append(line(i, ((rank / max(1, longest - 1), float(y)) for rank, y in enumerate(share))))
     step = max(1, decades // 4)
     levels = [(1 - k / decades, f"1e-{k}" if k else "1") for k in range(0, decades + 1, step)]
     ranks = [(0.0, "1"), (1.0, str(longest))]
-    ticks = _ticks(levels, upright=True) + _ticks(ranks, upright=False)
-    return _frame(ticks + "".join(drawn), title, x_title, list(series))
+    axes = ticks(levels, upright=True) + ticks(ranks, upright=False)
+    return frame(axes + "".join(drawn), title, x_title, list(series))
 
 
 def bars(series: Mapping[str, np.ndarray], low: float, high: float, *, title: str, x_title: str) -> str:
@@ -78,5 +84,5 @@ def bars(series: Mapping[str, np.ndarray], low: float, high: float, *, title: st
         ]
     levels = [(share, f"{share * most:.3g}") for share in (0.0, 0.5, 1.0)]
     ends = [(share, f"{low + share * (high - low):.3g}") for share in (0.0, 0.5, 1.0)]
-    ticks = _ticks(levels, upright=True) + _ticks(ends, upright=False)
-    return _frame(ticks + "".join(drawn), title, x_title, list(series))
+    axes = ticks(levels, upright=True) + ticks(ends, upright=False)
+    return frame(axes + "".join(drawn), title, x_title, list(series))

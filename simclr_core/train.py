@@ -65,14 +65,15 @@ class Training:
         self.ranks = ranks
         self.run = run if ranks.first else None
         before = read_json(run.path / "status.json").get("threads") if run is not None and resume else None
-        self.governor = ThreadGovernor(self.config.train.threads, before, processes=ranks.size)
-        self.learner = learner(self.config, images, ranks)
+        self.governor = ThreadGovernor(self.config.train.threads, before, processes=ranks.here)
+        self.learner = learner(self.config, images, ranks, after_part=self._listen)
         self.steps = self.learner.steps_per_epoch * (self.config.train.epochs or 1)
         self.step = 0
         self.seconds = 0.0
         self.rows: list[dict[str, Any]] = []
         self.alarms = Alarms()
         self._stop = False
+        self._part_began = 0.0
         if run is not None:
             self._open(run, resume)
         self._watch = self._watching(held) if held is not None and ranks.first else None
@@ -224,6 +225,14 @@ class Training:
                 self._stop = True
         self._stop = self.ranks.agree(self._stop, self.learner.device)
 
+    def _listen(self) -> None:
+        """Tell the governor how long a step, or a chunk of one, took."""
+        now = time.perf_counter()
+        if self.governor.watch(self.step, now - self._part_began) and self.run:
+            threads = self.governor.threads
+            self.run.log(f"step {self.step}: other programs need cores; {threads} threads from here on")
+        self._part_began = now
+
     def _due(self, step: int) -> bool:
         """Whether a step is reported: at most `REPORTS` of a run, its last one, and those the sample is looked at."""
         return step % -(-self.steps // REPORTS) == 0 or step == self.steps
@@ -236,7 +245,7 @@ class Training:
             self._obey()
             if self._stop:
                 break
-            began = time.perf_counter()
+            began = self._part_began = time.perf_counter()
             done = self.learner.step(self.step, self.steps)
             due = self._due(self.step + 1)
             if due or self.learner.device.type == "cpu":  # elsewhere reading the loss would make every step wait
@@ -245,8 +254,7 @@ class Training:
             self.step += 1
             self.seconds += took
             busy += took
-            if self.governor.watch(self.step, took) and self.run:
-                self.run.log(f"step {self.step}: a core is busy elsewhere; one thread from here on")
+            self._listen()
             if due:
                 rate = (self.step - since) * self.config.train.batch_size / max(busy, 1e-9)
                 since, busy = self.step, 0.0

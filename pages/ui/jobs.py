@@ -46,7 +46,7 @@ def start(arguments: Sequence[str], path: str | os.PathLike[str], *, threads: in
     Args:
         arguments: the verb and its options, one list item each; no shell ever sees them.
         path: the job directory, made if absent; the command itself must work in it.
-        threads: numeric threads of the process; by default all cores but one.
+        threads: numeric threads of the process; by default at most all cores but one, fewer where others need them.
     """
     job = JobDir(path)
     job.path.mkdir(parents=True, exist_ok=True)

@@ -41,9 +41,8 @@ def resume(run: RunDir) -> None:
     """Go on from the newest checkpoint in a new process; a run that never got its configuration begins again."""
     request = read_json(run.path / REQUEST)
     known = run.config.train.threads if run.exists else request.get("train", {}).get("threads")
-    n = known or jobs.threads_to_use()
     how = ["--resume"] if run.exists else ["--images", str(request["images"]), "--config", str(run.path / REQUEST)]
-    jobs.start(["train", "--out", str(run.path), *how, "--threads", str(n)], run.path, threads=n)
+    jobs.start(["train", "--out", str(run.path), *how], run.path, threads=known)
 
 
 def show(run: RunDir) -> None:

@@ -290,10 +290,9 @@ def start(config: RunConfig, name: str) -> JobDir:
     path = loading.new_run_path(name)
     request = path / monitor.REQUEST
     write_atomic(request, json.dumps(to_dict(config), indent=1))
-    n = config.train.threads or jobs.threads_to_use()
-    arguments = ["train", "--images", config.images, "--out", str(path), "--config", str(request), "--threads", str(n)]
+    arguments = ["train", "--images", config.images, "--out", str(path), "--config", str(request)]
     st.session_state[STARTED] = name
-    return jobs.start(arguments, path, threads=n)
+    return jobs.start(arguments, path, threads=config.train.threads)
 
 
 # -- the runs there are --------------------------------------------------------------------------------------------------

@@ -32,37 +32,120 @@ def test_half_precision_is_used_only_where_the_processor_has_it(monkeypatch, fas
     assert choose_precision("bf16", torch.device("cpu")) == torch.bfloat16
 
 
-def load(monkeypatch, busy_cores: float, cores: int = 4) -> int:
-    readings = iter([(0.0, 0.0), (busy_cores * 100, cores * 100.0)])
-    monkeypatch.setattr(device, "_cpu_times", lambda: next(readings))
-    monkeypatch.setattr(device, "PROBE_SECONDS", 0)
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda pid: set(range(cores)))
-    monkeypatch.setattr(device.os, "cpu_count", lambda: cores)
-    return free_cores()
+class Machine:
+    """A machine that tells how busy it is: seconds pass in `work`, in which this process and others use its cores."""
+
+    def __init__(self, monkeypatch, cores: int) -> None:
+        self.now = self.mine = self.busy = 0.0
+        monkeypatch.setattr(device, "allowed_cores", lambda: set(range(cores)))
+        monkeypatch.setattr(device, "QUOTA", "/nowhere")
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.setattr(device, "_clocks", lambda: (self.now, self.mine, self.busy))
+        monkeypatch.setattr(device.time, "sleep", lambda seconds: self.work(seconds, 0, self.others))
+        self.others = 0.0
+
+    def work(self, seconds: float, mine: float, others: float) -> float:
+        self.now += seconds
+        self.mine += mine * seconds
+        self.busy += (mine + others) * seconds
+        return seconds
+
+
+@pytest.fixture
+def machine(monkeypatch) -> Machine:
+    return Machine(monkeypatch, 4)
 
 
 @pytest.mark.parametrize(("busy", "free"), [(0.0, 4), (0.1, 4), (1.0, 3), (2.5, 1), (4.0, 1), (9.0, 1)])
-def test_free_cores_are_those_nobody_uses(monkeypatch, busy, free):
-    assert load(monkeypatch, busy) == free
+def test_free_cores_are_those_nobody_uses(machine, busy, free):
+    machine.others = busy
+    assert free_cores() == free
 
 
-def test_threads_back_off_once_when_steps_become_slow(monkeypatch):
-    monkeypatch.setattr(device, "free_cores", lambda: 2)
+def test_a_quota_or_openmp_s_variable_may_allow_fewer_cores(machine, monkeypatch, tmp_path):
+    (tmp_path / "cpu.max").write_text("200000 100000\n")
+    monkeypatch.setattr(device, "QUOTA", tmp_path / "cpu.max")
+    assert free_cores() == 2
+    machine.others = 1.9  # on the two cores that the quota leaves to others
+    assert free_cores() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert free_cores() == 1
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert free_cores() == 2
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    machine.others = 0
+    assert free_cores() == 4
+
+
+def test_a_machine_that_tells_nothing_keeps_one_core(monkeypatch):
+    monkeypatch.setattr(device, "_busy_seconds", lambda: None)
+    monkeypatch.setattr(device, "core_count", lambda: 4)
+    assert free_cores() == 3
+
+
+def test_the_kernel_s_ticks_hold_our_own_time():
+    """Our own work on all we may use is not other people's; what is left is theirs, and positive."""
+    others = device._Others()
+    x = torch.randn(300, 300)
+    while device.time.process_time() - others._before[1] < 0.3:
+        x @ x
+    mine, wall = device.time.process_time() - others._before[1], device.time.perf_counter() - others._before[0]
+    busy = device._busy_seconds() - others._before[2]
+    assert busy >= mine - 0.05  # ticks are hundredths of a second
+    assert 0 <= others.cores() <= (busy - mine) / wall + 0.2
+
+
+def test_threads_become_as_many_as_others_leave(machine):
     governor = ThreadGovernor(None)
-    assert torch.get_num_threads() == 2
-    assert not any(governor.watch(step, 0.1) for step in range(10))
-    assert governor.watch(11, 0.5)
-    assert (governor.threads, governor.backed_off_at, torch.get_num_threads()) == (1, 11, 1)
-    assert not governor.watch(12, 5.0)
+    assert governor.threads == torch.get_num_threads() == 4
+    assert not any(governor.watch(step, machine.work(0.6, 4, 0)) for step in range(5))
+    assert governor.watch(6, machine.work(2.0, 3, 1))
+    assert (governor.threads, governor.backed_off_at, torch.get_num_threads()) == (3, 6, 3)
+    assert not governor.watch(7, machine.work(0.7, 3, 1))
+    assert governor.watch(8, machine.work(5.0, 1, 3))
+    assert (governor.threads, governor.backed_off_at) == (1, 6)
+    assert not governor.watch(9, machine.work(50.0, 1, 4))
 
 
-def test_a_slow_start_is_noticed_too(monkeypatch):
-    """The first steps are the yardstick; one lost core among them must not stretch it."""
-    monkeypatch.setattr(device, "free_cores", lambda: 2)
+def test_a_neighbour_in_the_very_first_steps_is_noticed(machine):
+    """There is no undisturbed step to compare with yet."""
     governor = ThreadGovernor(None)
-    for step, seconds in enumerate([0.3, 0.1, 0.1, 4.0, 0.1]):
-        governor.watch(step, seconds)
-    assert governor.watch(6, 0.4)
+    assert governor.watch(1, machine.work(9.0, 2, 2))
+    assert governor.threads == 2
+
+
+def test_neighbours_that_slow_nothing_and_slow_steps_without_neighbours_change_nothing(machine):
+    governor = ThreadGovernor(None)
+    assert not governor.watch(1, machine.work(1.0, 4, 0))
+    assert not governor.watch(2, machine.work(1.1, 3, 1))
+    assert not governor.watch(3, machine.work(9.0, 4, 0))  # waited for the disk
+    assert governor.threads == 4
+
+
+def test_short_steps_are_watched_together(machine):
+    governor = ThreadGovernor(None)
+    assert not any(governor.watch(step, machine.work(0.05, 4, 0)) for step in range(20))
+    heard = [governor.watch(step, machine.work(0.2, 2, 2)) for step in range(20, 26)]
+    assert heard.count(True) == 1
+    assert governor.threads == 2
+
+
+def test_the_other_processes_of_a_run_are_no_strangers(machine):
+    governor = ThreadGovernor(None, processes=2)
+    assert governor.threads == 2
+    assert not governor.watch(1, machine.work(1.0, 2, 2))
+    assert governor.watch(2, machine.work(3.0, 1.5, 2.5 + 1))
+    assert governor.threads == 1
+
+
+def test_where_the_kernel_tells_nothing_a_step_that_takes_much_longer_tells(machine, monkeypatch):
+    monkeypatch.setattr(device._Others, "cores", lambda self: None)
+    governor = ThreadGovernor(None)
+    assert governor.threads == 3
+    assert not any(governor.watch(step, 0.6) for step in range(5))
+    assert not governor.watch(6, 1.4)
+    assert governor.watch(7, 6.0)
+    assert governor.threads == 2
 
 
 def test_a_number_asked_for_is_kept(monkeypatch):

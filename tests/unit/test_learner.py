@@ -159,6 +159,13 @@ def test_half_precision_trains(config, tiny_images, optimizer, precision):
     assert all(torch.isfinite(p).all() for p in made.model.parameters())
 
 
+def test_a_chunked_step_is_heard_of_after_every_chunk_of_both_passes(config, tiny_images):
+    heard = []
+    cut = with_overrides(config, ["train.chunk=4"]).resolved(len(tiny_images))
+    Learner(cut, tiny_images, after_part=lambda: heard.append(1)).step(0, 4)
+    assert len(heard) == 2 * cut.train.batch_size // 4
+
+
 def test_fetched_pictures_are_the_resident_ones(tiny_images):
     rows = torch.tensor([5, 1, 1, 30])
     device = torch.device("cpu")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from simclr_core import device
 from simclr_core.checkpoints import inspect, load_encoder
 from simclr_core.config import RunConfig, with_overrides
 from simclr_core.encode import batch_norm_agreement, encode, encode_pairs, encode_views
@@ -61,6 +62,18 @@ def test_pictures_read_from_a_file_train_the_same_weights(config, tiny_images, t
     assert not read.learner.batches.resident
     list(held), list(read)
     assert same(weights(held), weights(read))
+
+
+def test_a_run_says_when_others_took_its_cores(config, tiny_images, tmp_path, monkeypatch):
+    automatic = with_overrides(config, ["train.threads=null"])
+    monkeypatch.setattr(device, "free_cores", lambda: 2)
+    monkeypatch.setattr(device, "WATCHED_SECONDS", 0)
+    monkeypatch.setattr(device._Others, "cores", lambda self: float(len(device.allowed_cores())))
+    run = RunDir(tmp_path / "run")
+    list(train(automatic, tiny_images, run=run))
+    status = run.status()
+    assert (status["threads"], status["backed_off_at"], status["reproducible"]) == (1, 1, False)
+    assert "step 1: other programs need cores; 1 threads from here on" in (run.path / "log.txt").read_text()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, tiny_images):
