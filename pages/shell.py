@@ -52,6 +52,11 @@ PAGES = {  # file and URL path → entry; the first is home
         Label("What the temperature does to the softmax and the loss.", "温度系数 τ 如何影响 softmax 与损失。"),
         section=LEARN,
     ),
+    "views": Entry(
+        ":material/filter_b_and_w:", Label("Views", "视图"),
+        Label("What each augmentation removes, and what is left to match by.", "每种增强去掉什么，还剩什么可供配对。"),
+        section=LEARN,
+    ),
     "batch": Entry(
         ":material/grid_view:", Label("Batch size", "批大小"),
         Label("What more negatives change, measured on your encoder.", "更多负样本改变什么，在你的编码器上实测。"),

@@ -26,7 +26,7 @@ RATIO = (3 / 4, 4 / 3)
 CROP_TRIES = 10  # torchvision gives up on a crop that does not fit after ten draws
 JITTER = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2}  # at strength 1, SimCLR appendix A
 BLOCK = 2**17  # pixels of views made at a time on a processor, so that what is worked on stays in its cache
-_STILL = (1.0, 1.0, 1.0, 0.0)  # the amounts that change nothing
+STILL = (1.0, 1.0, 1.0, 0.0)  # the amounts that change nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def apply(images: UInt8[Tensor, "b 3 h w"], draws: Draws, *, size: int | None = 
 
 def _groups(draws: Draws) -> list[Bool[Tensor, " b"]]:
     """Views by the place in their order at which the hue is turned; the last are those without jitter."""
-    still = (draws.jitter == torch.tensor(_STILL, device=draws.jitter.device)).all(1)
+    still = (draws.jitter == torch.tensor(STILL, device=draws.jitter.device)).all(1)
     return [*((draws.order == 3) & ~still[:, None]).unbind(1), still]
 
 
@@ -158,7 +158,7 @@ def _crop_boxes(b: int, h: int, w: int, scale: tuple[float, float], generator: t
 
 def _jitter_draws(b: int, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Amounts and order of the four parts for each image; amounts that change nothing where there is no jitter."""
-    amount = torch.tensor(_STILL, device=generator.device).repeat(b, 1)
+    amount = torch.tensor(STILL, device=generator.device).repeat(b, 1)
     order = torch.arange(4, device=generator.device).repeat(b, 1)
     if not config.jitter_p or not config.jitter_strength:
         return amount, order

@@ -19,7 +19,10 @@ def image_tensor(images: ImageSet, device: torch.device) -> Tensor:
     n, height, width, channels = images.image.shape
     out = torch.empty((n, channels, height, width), dtype=torch.uint8, device=device)
     for start in range(0, n, SENT):
-        out[start : start + SENT] = torch.from_numpy(images.image[start : start + SENT]).permute(0, 3, 1, 2)
+        part = images.image[start : start + SENT].transpose(0, 3, 1, 2)
+        out[start : start + SENT] = torch.from_numpy(
+            np.ascontiguousarray(part)
+        )  # torch warns of what it may not write to
     return out
 
 

@@ -13,18 +13,21 @@ from pages.ui.widgets import KEEP
 OPTIONS = ("a", "b", "c")
 
 
-def question(name: str, answer: str, **values: Any) -> None:
+def question(name: str, answer: str, **values: Any) -> bool:
     """Ask, and tell once something was chosen. A teacher's link may leave nothing to choose, or keep the answer.
 
     Args:
         name: the table of the catalogue that holds `question`, the options `a`, `b`, `c`, and `reveal`.
         answer: the right option.
         values: what the texts are filled in with.
+
+    Returns:
+        Whether the answer is told.
     """
     with st.container(border=True):
         if teacher.hides("controls"):
             _read_out(name, **values)
-            return
+            return not teacher.hides("answers")
         chosen = st.radio(
             t(f"{name}.question", **values), OPTIONS, index=None, key=f"{name}.answer",
             format_func=lambda option: t(f"{name}.{option}", **values), persist_state=KEEP,
@@ -37,6 +40,7 @@ def question(name: str, answer: str, **values: Any) -> None:
             st.success(t(f"{name}.reveal", **values), icon=":material/check:")
         else:
             st.info(t(f"{name}.reveal", **values), icon=":material/lightbulb:")
+    return chosen is not None and not teacher.hides("answers")
 
 
 def _read_out(name: str, **values: Any) -> None:

@@ -40,8 +40,19 @@ EXPERIMENTS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "batch": ("batch", {"batch.tau": "{tau}"}),
         "equal": ("temperature", {"b": "equal"}),
     },
-    "4": {"views": ("views", {}), "train": ("train", {}), "queue": ("queue", {})},
-    "5": {"pairs": ("pairs", {}), "collapse": ("collapse", {}), "map": ("map", {}), "lab": ("lab", {})},
+    "4": {
+        "views": ("views", {"views.recipe": "crop"}),
+        "design": ("views", {"views.recipe": "weak"}),
+        "train": ("train", {}),
+        "queue": ("queue", {}),
+    },
+    "5": {
+        "pairs": ("pairs", {}),
+        "views": ("views", {"views.other": "7"}),
+        "collapse": ("collapse", {}),
+        "map": ("map", {}),
+        "lab": ("lab", {}),
+    },
     "6": {"collapse": ("collapse", {"run": "demo"}), "map": ("map", {"run": "demo"})},
 }
 _STYLE = """

@@ -96,29 +96,34 @@ def follow_url(name: str, allowed: Iterable[str], default: str | None) -> None:
     The URL wins when it changed by itself (a link, back, forward), the session when a widget changed or a page switch
     emptied the URL. Defaults are left out of the URL. `bind="query-params"` would put the shown text there instead.
     """
-    seen = f"_{name}_in_url"
     allowed = list(allowed)
-    in_url = st.query_params.get(name)
-    if in_url is not None and in_url != st.session_state.get(seen) and in_url in allowed:
+    in_url = changed_in_url(name)
+    if in_url in allowed:
         st.session_state[name] = in_url
     if st.session_state.get(name) not in allowed:
         st.session_state[name] = default
-    _share(name, st.session_state[name], default)
+    share(name, st.session_state[name], default)
 
 
 def follow_number(name: str, low: int, high: int, default: int) -> None:
     """As `follow_url` for a whole number from low to high; in the session it is an int."""
-    in_url = st.query_params.get(name)
-    if in_url is not None and in_url != st.session_state.get(f"_{name}_in_url"):
+    in_url = changed_in_url(name)
+    if in_url is not None:
         number = int(in_url) if in_url.isascii() and in_url.isdigit() and len(in_url) < 10 else low - 1
         if low <= number <= high:
             st.session_state[name] = number
     if not low <= st.session_state.get(name, low - 1) <= high:
         st.session_state[name] = default
-    _share(name, st.session_state[name], default)
+    share(name, st.session_state[name], default)
 
 
-def _share(name: str, value: str | int | None, default: str | int | None) -> None:
+def changed_in_url(name: str) -> str | None:
+    """What the URL says of a name where it changed by itself: a link, back or forward; None where this session wrote it."""
+    in_url = st.query_params.get(name)
+    return None if in_url == st.session_state.get(f"_{name}_in_url") else in_url
+
+
+def share(name: str, value: str | int | None, default: str | int | None) -> None:
     """Write a value into the URL, or take it out where it is the default."""
     wanted = None if value is None or value == default else str(value)
     if wanted is None:

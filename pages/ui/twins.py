@@ -178,6 +178,13 @@ def encoder(run: RunDir) -> Encoder:
     return _encoder(str(run.path), encoder_stamp(run), "encoder")
 
 
+def encoders(run: RunDir | None) -> dict[str, Encoder]:
+    """Both encoders of a run by name, the untrained one first; none where it has no checkpoint."""
+    if run is None or run.latest_checkpoint is None:
+        return {}
+    return {which: _encoder(str(run.path), encoder_stamp(run), which) for which in reversed(BOTH)}
+
+
 def encoder_stamp(run: RunDir) -> int:
     """What changes when the run's newest checkpoint changes; 0 where there is none."""
     latest = run.latest_checkpoint

@@ -62,6 +62,8 @@ def prefill(record: Params, key: str) -> None:
         if "kind" in f.metadata and value is not None:
             whole = f.metadata.get("integer")
             decimal = f.metadata["kind"] == "number" and not whole
+            if f.metadata["kind"] == "span":
+                value = tuple(map(float, value))
             st.session_state[f"{key}.{f.name}"] = float(value) if decimal else int(value) if whole else value
 
 

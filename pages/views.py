@@ -1,0 +1,21 @@
+"""Views: what each operation takes away, what is left to match by, and a pipeline of one's own for 10,000 pictures."""
+
+import streamlit as st
+
+from pages.ui import viewdesign, viewmatch, viewpair, viewrecipe
+from pages.ui.text import t
+
+st.title(t("views.title"))
+st.markdown(t("views.lead"))
+looked = viewpair.choose()
+augment = viewrecipe.choose()
+st.header(t("views.pair_title"))
+viewpair.show(looked, augment)
+st.header(t("views.match_title"))
+viewmatch.stored()
+st.header(t("views.own_title"))
+found = viewmatch.measure(looked, augment)
+viewmatch.table(found, looked)
+st.header(t("views.design_title"))
+viewdesign.advice(found, looked, augment)
+viewdesign.take(augment)
