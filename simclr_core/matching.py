@@ -19,8 +19,8 @@ from simclr_core.encode import draw_views, to_pixels
 from simclr_core.forward import embed
 from simclr_core.likeness import colour_histogram
 from simclr_core.pairs import PairDistances, pair_distances
-from simclr_core.pipelines import Facts, Seen
 from simclr_core.records import SPACES, ImageSet
+from simclr_core.viewadvice import Facts, Seen
 
 COLOUR, PIXELS = "colour", "pixels"
 PAIRED_CROPS = 4000  # pairs of crops behind `disjoint_crops`: a standard error under 0.8 points
@@ -95,7 +95,7 @@ def has_colours(images: UInt8[np.ndarray, "n h w 3"]) -> bool:
 
 
 def facts(found: Matching, images: ImageSet, augment: AugmentConfig, *, size: int | None = None) -> Facts:
-    """What the rules of `pipelines.ADVICE` look at.
+    """What the rules of `viewadvice.ADVICE` look at.
 
     Args:
         found: by `match_views` from the same pictures, recipe and size; encoders count by the names "untrained" and "encoder".

@@ -11,8 +11,8 @@ from pages.ui.text import label, t
 from pages.ui.viewrecipe import command
 from pages.ui.widgets import prefill
 from simclr_core.config import AugmentConfig
-from simclr_core.pipelines import ADVICE, advise
 from simclr_core.recipes import RECIPES
+from simclr_core.viewadvice import ADVICE, advise
 
 if TYPE_CHECKING:
     from pages.ui.viewpair import Looked

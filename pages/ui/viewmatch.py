@@ -15,7 +15,7 @@ from pages.ui.widgets import KEEP, figure_with_table
 from simclr_core.config import AugmentConfig
 from simclr_core.demo import matching_runs
 from simclr_core.demo.matching_runs import RECIPES, WAYS, Summary
-from simclr_core.pipelines import PIPELINES
+from simclr_core.viewadvice import PIPELINES
 
 if TYPE_CHECKING:
     from pages.ui.viewpair import Looked
@@ -73,7 +73,7 @@ def _rows(summaries: list[Summary]) -> dict[str, list[Any]]:
         t("views.way"): [label(WAYS[s.way]) for s in summaries],
         t("views.named"): [label(PIPELINES[s.recipe].label) for s in summaries],
         t("views.accuracy"): [round(s.mean, 4) for s in summaries],
-        t("queue.column.half"): [None if s.half is None else round(s.half, 4) for s in summaries],
+        t("runs.half"): [None if s.half is None else round(s.half, 4) for s in summaries],
     }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import figures, routes, state, twins, viewmatch
 from pages.ui.gallery import Tile, gallery
-from pages.ui.numbertable import Row, number_table, short
+from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.text import escape_markdown, label, t
 from pages.ui.viewrecipe import packed
 from pages.ui.widgets import KEEP, figure_with_table
@@ -162,26 +162,18 @@ def drawn(step: Step) -> str:
 
 def _strip(strip: Strip) -> None:
     """The picture after each step; a line a step with what was drawn, what it removed, and how far it moved the picture."""
-    names = [t("pairs.original_short"), *(label(OPERATIONS[s.operation].label) for s in strip.steps)]
-    said = ["", *map(drawn, strip.steps)]
-    removed = [t("views.nothing_yet"), *(label(OPERATIONS[s.operation].help) for s in strip.steps)]
-    gallery(
-        [
-            Tile(twins.data_url(p), f"{i} {n}", d)
-            for i, (p, n, d) in enumerate(zip(strip.pixels, names, said, strict=True))
-        ]
-    )
-    moved = strip.moved()
-    rows = [
-        Row(
-            f"{i} {name}", [part for part in (said[i], removed[i]) if part], _cells({k: v[i] for k, v in moved.items()})
-        )
-        for i, name in enumerate(names)
-    ]
-    columns = [t("views.step"), t("views.column.pixels")]
-    if strip.embedding:
-        columns += [t("views.column.space", space=space) for space in SPACES]
-    number_table(columns, rows)
+    done = [(t("pairs.original_short"), "", t("views.nothing_yet"))]
+    for step in strip.steps:
+        operation = OPERATIONS[step.operation]
+        done.append((label(operation.label), drawn(step), label(operation.help)))
+    moved, tiles, rows = strip.moved(), [], []
+    for i, (name, said, removed) in enumerate(done):
+        tiles.append(Tile(twins.data_url(strip.pixels[i]), f"{i} {name}", said))
+        notes = [note for note in (said, removed) if note]
+        rows.append(Row(f"{i} {name}", notes, _cells({way: distance[i] for way, distance in moved.items()})))
+    gallery(tiles)
+    spaces = SPACES if strip.embedding else ()
+    number_table([t("views.step"), t("views.column.pixels"), *(t("views.column.space", space=s) for s in spaces)], rows)
 
 
 def _cells(distance: dict[str, float]) -> list[str]:
@@ -206,12 +198,12 @@ def _pair(looked: Looked, both: tuple[Strip, Strip], augment: AugmentConfig) -> 
         y=names,
         orientation="h",
         marker={"color": figures.PALETTE[0]},
-        text=[f"{s:.0%}" for s in share],
+        text=[NOTHING if np.isnan(s) else f"{s:.0%}" for s in share],
         textposition="outside",
         cliponaxis=False,
     )
     figures.add_mark(figure, figures.Reference(1.0, t("views.different")))
-    figure.update_xaxes(range=[0, 1.12 * max(1.0, np.nanmax(share, initial=0))], tickformat=".0%")
+    figure.update_xaxes(range=[0, 1.12 * max(1.0, np.nan_to_num(share).max())], tickformat=".0%")
     figure.update_yaxes(autorange="reversed", type="category")
     table = {
         t("views.way"): names,

@@ -12,7 +12,7 @@ from pages.ui.text import label, t
 from simclr_core.config import AugmentConfig, RunConfig, to_dict, with_overrides
 from simclr_core.errors import ConfigError
 from simclr_core.operations import OPERATIONS, without
-from simclr_core.pipelines import PIPELINES, in_use
+from simclr_core.viewadvice import PIPELINES, in_use
 
 RECIPE, NAMED, USED, FIELDS = "views.recipe", "views.named", "views.used", "views.augment"
 NOW = "views.augment_now"

@@ -18,9 +18,9 @@ import numpy as np
 
 from simclr_core.config import RunConfig, TrainConfig, to_dict
 from simclr_core.demo.draws import half_width
-from simclr_core.pipelines import PIPELINES
 from simclr_core.registry import Label
 from simclr_core.store import write_atomic
+from simclr_core.viewadvice import PIPELINES
 from simclr_core.work import say
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from simclr_core.config import AugmentConfig, RunConfig, with_overrides
 from simclr_core.demo import matching_runs
 from simclr_core.matching import match_views
 from simclr_core.operations import NOTHING, OPERATIONS
-from simclr_core.pipelines import PIPELINES, in_use
 from simclr_core.sources import load_images
+from simclr_core.viewadvice import PIPELINES, in_use
 from simclr_core.viewsteps import strips
 from tests.app.conftest import ROOT, build_run
 from tests.pair_runs import HELD_OUT, build_encoded_run
@@ -41,7 +41,7 @@ def root(tmp_path_factory):
 @pytest.fixture
 def views(open_page, root):
     return lambda run="full", **query: open_page(
-        "views", run=run, root=root, **{f"views.{k}" if k != "lang" else k: v for k, v in query.items()}
+        "views", run=run, root=root, **{k if k in ("lang", "hide") else f"views.{k}": v for k, v in query.items()}
     )
 
 
@@ -148,6 +148,21 @@ def test_a_strength_that_is_moved_is_in_the_url_and_the_advice(views):
     assert "augment.crop_scale=[0.95,1.0]" in at.code[0].value
     again = views(recipe=at.query_params["views.recipe"])
     assert again.slider(key="views.augment.crop_scale").value == (0.95, 1.0)
+
+
+def test_the_recipe_survives_a_look_at_another_page(views):
+    at = views(recipe="1;flip_p=0.25")
+    at = at.switch_page("queue.py").run().switch_page("views.py").run()
+    assert at.query_params["views.recipe"] == "1;flip_p=0.25"
+    assert at.slider(key="views.augment.flip_p").value == 0.25
+
+
+def test_a_class_sees_the_question_and_no_measurement(views):
+    at = views(None, recipe="crop", hide="controls,answers")
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 1
+    shown = views(None, hide="controls")
+    assert len(shown.get("plotly_chart")) == 3, "the measurement stands below the question that is read out"
 
 
 def test_grey_pictures_say_nothing_about_colours(views):

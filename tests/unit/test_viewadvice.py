@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from simclr_core import pipelines
+from simclr_core import viewadvice
 from simclr_core.config import AugmentConfig, RunConfig, from_dict
 from simclr_core.demo import matching_runs
 from simclr_core.demo.matching_runs import RECIPES, WAYS, summaries
 from simclr_core.operations import NOTHING, OPERATIONS, at_strength
-from simclr_core.pipelines import ADVICE, PIPELINES, Facts, Seen, advise, in_use
+from simclr_core.viewadvice import ADVICE, PIPELINES, Facts, Seen, advise, in_use
 
 GOOD = Facts(
     augment=AugmentConfig(), side=32, candidates=255, coloured=True, colour=0.1, untrained=Seen(0.07, 0.95, 0.91),
@@ -55,17 +55,17 @@ def test_a_good_pipeline_has_nothing_to_mend():
         ("count", {"augment": at_strength("crop", 0.5)}, "fail"),
         ("crop", {"augment": AugmentConfig(crop_scale=(0.9, 1.0))}, "fail"),
         ("crop", {"augment": AugmentConfig(crop_scale=(0.89, 1.0))}, "ok"),
-        ("colour", {"colour": pipelines.COLOUR_SOLVES}, "fail"),
-        ("colour", {"colour": pipelines.COLOUR_SOLVES - 1e-9}, "ok"),
+        ("colour", {"colour": viewadvice.COLOUR_SOLVES}, "fail"),
+        ("colour", {"colour": viewadvice.COLOUR_SOLVES - 1e-9}, "ok"),
         ("colour", {"colour": 0.9, "coloured": False}, "warn"),
-        ("weak", {"untrained": Seen(pipelines.UNTRAINED_SOLVES, 0.9, 0.8)}, "fail"),
+        ("weak", {"untrained": Seen(viewadvice.UNTRAINED_SOLVES, 0.9, 0.8)}, "fail"),
         ("weak", {"untrained": None}, None),
         ("learnable", {"trained": Seen(0.1, 0.9, 0.8)}, "warn"),
         ("learnable", {"trained": None}, None),
-        ("apart", {"disjoint": pipelines.OFTEN_DISJOINT}, "warn"),
+        ("apart", {"disjoint": viewadvice.OFTEN_DISJOINT}, "warn"),
         ("apart", {"disjoint": 0.05}, None),
         ("hopeless", {"best": 0.6}, "fail"),
-        ("hopeless", {"best": pipelines.HOPELESS}, None),
+        ("hopeless", {"best": viewadvice.HOPELESS}, None),
         ("blur", {"augment": PIPELINES["simclr"].augment}, "warn"),
         ("blur", {"augment": PIPELINES["simclr"].augment, "side": 224}, None),
         ("flip", {"augment": AugmentConfig(flip_p=0.0)}, None),
