@@ -49,7 +49,7 @@ class SmallNet(nn.Module):
     into channels first: as a 1×1 convolution it costs a sixth of the strided one on a CPU.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 128)) -> None:
+    def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2), nn.Conv2d(12, widths[0], 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
@@ -62,9 +62,12 @@ class SmallNet(nn.Module):
         return self.blocks(self.stem(x)).mean((2, 3))
 
 
-def _small(config: ModelConfig) -> tuple[nn.Module, int]:
-    net = SmallNet()
-    return net, net.out_dim
+def _small(widths: tuple[int, ...]) -> Callable[[ModelConfig], tuple[nn.Module, int]]:
+    def build(config: ModelConfig) -> tuple[nn.Module, int]:
+        net = SmallNet(widths)
+        return net, net.out_dim
+
+    return build
 
 
 def _resnet(name: str) -> Callable[[ModelConfig], tuple[nn.Module, int]]:
@@ -97,7 +100,13 @@ _RESNET_SOURCE = "He et al. 2016, torchvision; CIFAR stem: Chen et al. 2020, app
 BACKBONES: dict[str, Backbone] = {
     "small": Backbone(
         label=Label("Small (minutes on a CPU)", "小型（CPU 上几分钟）"),
-        run=_small,
+        run=_small((32, 64, 128)),
+        stem="patch",
+        source="this project; measured in benchmarks/results",
+    ),
+    "medium": Backbone(
+        label=Label("Medium (twice the work of the small one)", "中型（计算量约为小型的两倍）"),
+        run=_small((48, 96, 192)),
         stem="patch",
         source="this project; measured in benchmarks/results",
     ),

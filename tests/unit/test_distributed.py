@@ -26,6 +26,13 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["simclr_core.learner", "simclr_core.sources"])
 
 
+def test_cores_are_shared_by_the_processes_of_this_machine_alone(monkeypatch):
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert (Ranks().here, Ranks(0, 4).here) == (1, 4)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert (Ranks().here, Ranks(3, 4).here) == (1, 2)
+
+
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
