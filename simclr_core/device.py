@@ -20,6 +20,7 @@ from simclr_core.errors import ConfigError, sentence
 
 PROBE_SECONDS = 0.3
 NOISE = 0.25  # of a core: what an idle machine with an open browser uses
+LAG = 0.05  # seconds by which the kernel's count may be behind
 WATCHED_SECONDS = 0.5  # at least, between two readings of the kernel's ticks
 SLOWER = 1.3  # than at its best a run must be before it gives cores back to others that work on them
 QUOTA = "/sys/fs/cgroup/cpu.max"
@@ -96,7 +97,10 @@ class _Others:
         now, mine_now, busy_now = self._before
         if busy is None or busy_now is None:
             return None
-        return max(0.0, busy_now - busy - (mine_now - mine)) / max(now - began, 1e-9)
+        everybody, own = busy_now - busy, mine_now - mine
+        if everybody < own / 2 - LAG:  # counters that stand still, in a sandbox
+            return None
+        return max(0.0, everybody - own) / max(now - began, 1e-9)
 
 
 def _left(used: float) -> int:

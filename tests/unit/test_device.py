@@ -138,6 +138,14 @@ def test_the_other_processes_of_a_run_are_no_strangers(machine):
     assert governor.threads == 1
 
 
+def test_counters_that_stand_still_tell_nothing(machine):
+    others = device._Others()
+    machine.now += 1.0
+    assert others.cores() == 0  # nobody worked
+    machine.now, machine.mine = machine.now + 1.0, 2.0
+    assert others.cores() is None
+
+
 def test_where_the_kernel_tells_nothing_a_step_that_takes_much_longer_tells(machine, monkeypatch):
     monkeypatch.setattr(device._Others, "cores", lambda self: None)
     governor = ThreadGovernor(None)
