@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 # the long ones come before the many short ones.
 WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app env test test-fast fuzz check demo labels matching reliability screenshots bench clean
+.PHONY: app env test test-fast fuzz check demo labels comparisons matching reliability screenshots bench clean
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +44,10 @@ reliability: env           ## kill a run at twenty moments and see that it ends 
 
 labels: env                ## measure exercise 6 of the work sheet again: about fifteen minutes on one core
 	$(BIN)/python -m simclr_core.demo.labels
+
+comparisons: env           ## train the runs behind the pages Batch size and Queue again: an hour on one core
+	$(BIN)/python -m simclr_core.demo.comparisons queue
+	$(BIN)/python -m simclr_core.demo.comparisons batch
 
 matching: env              ## measure what finds the other view again: about five minutes on one core
 	$(BIN)/python -m simclr_core.demo.matching_runs

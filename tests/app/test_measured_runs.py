@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pages.ui import measuredruns
-from simclr_core.config import RunConfig, to_dict, with_overrides
+from simclr_core.config import RunConfig, from_dict, to_dict, with_overrides
 from simclr_core.demo import comparisons
 from simclr_core.demo.comparisons import COMPARISONS
 
@@ -53,3 +53,15 @@ def test_the_shown_command_makes_the_run(name, key):
     config = comparisons.config(COMPARISONS[name][key], 0)
     settings = [part.split("'")[0] for part in measuredruns.command(config).split("--set '")[1:]]
     assert with_overrides(RunConfig(images="demo"), settings) == config
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_the_measured_file_is_whole(name):
+    """What is committed was made by the present settings, with every way and at least three seeds each."""
+    found = comparisons.read(name)
+    assert found is not None
+    for key, way in COMPARISONS[name].items():
+        assert from_dict(RunConfig, found["configs"][key]) == comparisons.config(way, 0)
+    summaries = comparisons.summaries(name, found["results"])
+    assert [s.label for s in summaries] == [way.label for way in COMPARISONS[name].values()]
+    assert all(len(s.values) >= 3 for s in summaries)
