@@ -1,8 +1,9 @@
-"""Distances between augmented views: of all stored pairs (no torch), of one picture under the glass, of the worst pairs."""
+"""Distances between augmented views: of all stored pairs (no torch), of each picture and class, by operation, of one picture
+under the glass, of the worst pairs."""
 
 import streamlit as st
 
-from pages.ui import pairparts, state
+from pages.ui import operationparts, orbitparts, pairparts, state
 from pages.ui.text import t
 
 run = state.require_run()
@@ -13,6 +14,12 @@ space = pairparts.choose_space(run)
 
 st.header(t("pairs.all_title"))
 pairparts.all_pairs(run, space)
+
+st.header(t("orbits.title"))
+orbitparts.each_picture_and_class(run, space)
+
+st.header(t("operations.title"))
+operationparts.operations(run, space)
 
 st.header(t("pairs.one_title"))
 pairparts.one_picture(run, space)

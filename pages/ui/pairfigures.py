@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pages.ui import figures
+from simclr_core.orbits import Mean, Orbits
+from simclr_core.records import Interval
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -54,3 +56,86 @@ def limits(*series: Mapping[str, np.ndarray]) -> tuple[float, float]:
     values = [float(f(x)) for group in series for x in group.values() for f in (np.min, np.max)]
     room = 0.02 * (max(values) - min(values)) or 0.01
     return min(values) - room, max(values) + room
+
+
+# -- orbits and intervals ------------------------------------------------------------------------------------------------
+def orbit_scatter(
+    found: Orbits, hover: Sequence[str], *, x_title: str, y_title: str, names: tuple[str, str]
+) -> go.Figure:
+    """Each picture by the distance to the next one and to its own views; the line is where the two are equal.
+
+    Args:
+        found: the orbits.
+        hover: what to call each picture.
+        x_title, y_title: the axes.
+        names: what to call pictures below the line, and those on or above it.
+    """
+    figure = figures.blank(x_title, y_title, height=330)
+    for i, (name, chosen) in enumerate(zip(names, (found.inside, ~found.inside), strict=True)):
+        marker = {"color": figures.PALETTE[i], "symbol": figures.SYMBOLS[i], "size": 6, "opacity": 0.7}
+        figure.add_scatter(
+            x=found.nearest[chosen], y=found.radius[chosen], mode="markers", name=name, marker=marker,
+            text=[h for h, c in zip(hover, chosen, strict=True) if c], hovertemplate="%{text}<br>%{y:.3g} / %{x:.3g}<extra></extra>",
+        )  # fmt: skip
+    top = float(max(found.nearest.max(), found.radius.max())) * 1.04 or 1.0
+    line = {"color": figures.GREY, "dash": "dot", "width": 1.5}
+    figure.add_scatter(x=[0, top], y=[0, top], mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    figure.update_xaxes(range=[0, float(found.nearest.max()) * 1.04 or 1.0])
+    figure.update_yaxes(range=[0, float(found.radius.max()) * 1.04 or 1.0])
+    return figure
+
+
+def dots(rows: Sequence[str], series: Mapping[str, Sequence[Mean | None]], *, x_title: str, mark: float) -> go.Figure:
+    """Means with their intervals, row 1 on top, the series of a row one under the other, a dotted line at `mark`.
+
+    What was not measured is left out.
+    """
+    figure = figures.blank(x_title, height=100 + len(rows) * (16 + 9 * len(series)))
+    for j, (name, means) in enumerate(series.items()):
+        known = [(i, m) for i, m in enumerate(means) if m is not None]
+        place = 0.17 * (j - (len(series) - 1) / 2)
+        ends = [m.interval or (m.value, m.value) for _, m in known]
+        figure.add_scatter(
+            x=[m.value for _, m in known],
+            y=[i + place for i, _ in known],
+            mode="markers",
+            name=name,
+            marker={"color": figures.PALETTE[j % 4], "symbol": figures.SYMBOLS[j % 4], "size": 9},
+            error_x={
+                "type": "data",
+                "array": [high - m.value for (_, m), (_, high) in zip(known, ends, strict=True)],
+                "arrayminus": [m.value - low for (_, m), (low, _) in zip(known, ends, strict=True)],
+                "thickness": 1.2,
+                "width": 3,
+            },
+            text=[rows[i] for i, _ in known],
+            hovertemplate="%{text}: %{x:.3g}<extra>" + name + "</extra>",
+        )
+    figures.add_mark(figure, figures.Reference(mark, ""))
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))), ticktext=list(rows), range=[len(rows) - 0.5, -0.5], showgrid=False
+    )
+    figure.update_layout(showlegend=len(series) > 1)
+    return figure
+
+
+def scaled(found: Mean, by: float) -> Mean:
+    """A mean and its interval as multiples of another length."""
+    return found._replace(
+        value=found.value / by, interval=found.interval and Interval(*(e / by for e in found.interval))
+    )
+
+
+def mean_columns(series: Mapping[str, Sequence[Mean | None]], names: tuple[str, str]) -> dict[str, list[float | None]]:
+    """Means as columns of a table, each with the two ends of its interval.
+
+    Args:
+        series: means by the series' name.
+        names: what to call the lower and the upper end.
+    """
+    columns: dict[str, list[float | None]] = {}
+    for name, means in series.items():
+        columns[name] = [m and m.value for m in means]
+        for side, end in enumerate(names):
+            columns[f"{name}, {end}"] = [m.interval[side] if m and m.interval else None for m in means]
+    return columns

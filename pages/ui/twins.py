@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,10 @@ from pages.ui import routes, state
 from pages.ui.text import t
 from simclr_core.config import AugmentConfig, from_dict, to_dict
 from simclr_core.errors import DataError, SimclrError, sentence
+from simclr_core.invariance import InSpaces, Measure, measure_with
+from simclr_core.orbits import Mean, Orbits, orbits
 from simclr_core.pairs import PairDistances, nearest_others, pair_distances
+from simclr_core.readout import encode_drawn, read_all
 from simclr_core.records import ImageSet, Space
 from simclr_core.store import RunDir
 
@@ -44,6 +47,26 @@ def distances(run: RunDir, which: Which, space: Space) -> PairDistances | None:
     if not path.exists() or space not in state.pairs(run, which).spaces:
         return None
     return _distances(str(path), path.stat().st_mtime_ns, which, space, run)
+
+
+def orbits_of(run: RunDir, which: Which, space: Space) -> Orbits | None:
+    """The orbit of each stored picture; None where its pairs, or the pictures as they are, were not encoded in this space."""
+    path = pairs_path(run, which)
+    if not path.exists() or not state.has_table(run, which):
+        return None
+    table, pairs = state.table(run, which), state.pairs(run, which)
+    if space not in table.spaces or space not in pairs.spaces or not np.isin(pairs.index, table.index).all():
+        return None
+    stamps = tuple(p.stat().st_mtime_ns for p in (path, state.embeddings_path(run, which)))
+    return _orbits(str(path), stamps, which, space, run)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _orbits(path: str, stamps: tuple[int, ...], which: Which, space: Space, _run: RunDir) -> Orbits:
+    table, pairs = state.table(_run, which), state.pairs(_run, which)
+    order = np.argsort(table.index, kind="stable")
+    rows = order[np.searchsorted(table.index[order], pairs.index)]
+    return orbits(table.space(space)[rows], pairs.all_views(space))
 
 
 def nearest_strangers(run: RunDir, space: Space, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,6 +190,45 @@ def _draw(path: str, stamp: int, which: Which, index: int, count: int, augment: 
     alone = ImageSet(image=np.stack([image] * 2), label=None, index=np.full(2, index), spec="", split="test")
     itself = encode(found, alone, device="cpu")
     return Views(pixels=pixels, h=np.vstack([itself.space("h")[:1], h]), z=np.vstack([itself.space("z")[:1], z]))
+
+
+# -- views of many pictures, measured when a person asks -----------------------------------------------------------------
+def measured(run: RunDir, which: Which, count: int, augment: AugmentConfig) -> InSpaces:
+    """The orbits of so many pictures under a recipe, in h and z; the numbers of the verb `invariance`, kept by run and step.
+
+    Raises:
+        SimclrError: an encoder or pictures that cannot be read.
+    """
+    text = json.dumps(to_dict(augment), sort_keys=True)
+    return _measured(str(run.path), encoder_stamp(run), which, count, text, run)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _measured(path: str, stamp: int, which: Which, count: int, augment: str, _run: RunDir) -> InSpaces:
+    return _measure(path, stamp, which, count, _run)(from_dict(AugmentConfig, json.loads(augment)))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _measure(path: str, stamp: int, which: Which, count: int, _run: RunDir) -> Measure:
+    return measure_with(_encoder(path, stamp, which), _some_pictures(_run, count))
+
+
+def read_back(run: RunDir, which: Which, count: int) -> dict[Space, dict[str, Mean | None]]:
+    """What can be read of the augmentations off the views of so many pictures, by space and name in `READOUTS`."""
+    return _read_back(str(run.path), encoder_stamp(run), which, count, run)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read_back(path: str, stamp: int, which: Which, count: int, _run: RunDir) -> dict[Space, dict[str, Mean | None]]:
+    return read_all(encode_drawn(_encoder(path, stamp, which), _some_pictures(_run, count), recipe(_run)))
+
+
+def _some_pictures(run: RunDir, count: int) -> ImageSet:
+    pictures = routes.pictures(run)
+    if pictures is None:
+        raise DataError(t("pairs.no_pictures"))
+    some = pictures.sample(count)
+    return replace(some, image=some.image.copy())  # the source is read-only, which torch would warn of
 
 
 def encoder(run: RunDir) -> Encoder:

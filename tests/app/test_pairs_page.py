@@ -59,7 +59,7 @@ def test_full_run_shows_everything(open_pairs, root):
     at = open_pairs()
     assert not at.exception
     assert not at.error
-    assert charts(at) == 4, "two histograms, two matrices"
+    assert charts(at) == 7, "two histograms, the orbits of two encoders and of classes, two matrices"
     assert pictures(at) == 7 + 6 * 3, "the original and six views; six cards of three crops"
     assert f"{PAIRED} positive pairs" in texts(at)
     assert f"{2 * PAIRED * (PAIRED - 1):,} negative pairs" in texts(at)
@@ -70,7 +70,7 @@ def test_numbers_are_those_of_the_core(open_pairs, root):
     at = open_pairs(space="z", views="4", seed="2")
     pairs = load_pairs(root / "full/embeddings/pairs.npz")
     found = pair_distances(*pairs.space("z"))
-    measured, lengths = (t.value for t in at.table)
+    measured, _, lengths = (t.value for t in at.table)
     assert measured.iloc[0, 1] == f"{found.auc:.4f}"
     assert measured.iloc[1, 1] == f"{found.overlap:.1%}"
     assert measured.iloc[3, 1] == f"{found.r_at_1:.1%}"
@@ -95,7 +95,7 @@ def test_worst_pairs_are_the_least_alike(open_pairs, root):
     assert f"Cosine of the two views {found.positive[worst[0]]:.3f}" in shown
     assert f"{cosine[0]:.3f}" in shown
     assert r"\*blue\*" in shown or "*blue*" not in shown, "class names are shown as they are"
-    table = next(d.value for d in at.dataframe if len(d.value) == PAIRED)
+    table = next(d.value for d in at.dataframe if "nearest other image" in d.value and "cosine" in d.value)
     assert table.iloc[:, 2].is_monotonic_increasing
 
 
@@ -115,9 +115,9 @@ def test_a_run_in_work_has_nothing_to_show(open_pairs):
     [
         ("alone", "no encoded pairs of views", 0, 0),
         ("unpaired", "no encoded pairs of views", 7, 2),
-        ("plain", "do not say how their views were drawn", 0, 2),
-        ("gone", "gone.npz", 0, 2),
-        ("single", "not measured", 7 + 18, 3),
+        ("plain", "do not say how their views were drawn", 0, 5),
+        ("gone", "gone.npz", 0, 5),
+        ("single", "not measured", 7 + 18, 5),
     ],
 )
 def test_what_is_missing_is_said_and_the_rest_is_shown(open_pairs, run, says, drawn, figures):
@@ -237,7 +237,7 @@ def test_a_broken_encoder_is_told_and_the_rest_stays(open_pairs, root):
     at = open_pairs("broken")
     assert not at.exception
     assert "cannot be read" in at.error[0].value
-    assert charts(at) == 2
+    assert charts(at) == 5
     assert pictures(at) == 18, "redrawing needs no encoder"
 
 
@@ -256,7 +256,7 @@ at.query_params["run"] = "plain"
 at.run()
 at.switch_page("pairs.py").run()
 assert not at.exception
-assert len(at.get("plotly_chart")) == 2
+assert len(at.get("plotly_chart")) == 5
 assert "torch" not in sys.modules
 """
 

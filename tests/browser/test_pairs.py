@@ -24,11 +24,11 @@ def seen(page, n: int) -> None:
 def test_a_link_brings_picture_views_and_matrices(visit):
     page = visit("/pairs?run=pairs-full&image=31&views=4&space=z")
     seen(page, 5 + 6 * 3)
-    assert page.locator(".js-plotly-plot").count() == 4
+    assert page.locator(".js-plotly-plot").count() == 7
     assert "image=31" in page.url
     first = page.locator(".st-key-image input")
     assert first.input_value().startswith("31") or page.get_by_text("31 · ").count()
-    cells = page.locator(".js-plotly-plot").nth(2).locator(".heatmap-label").all_inner_texts()
+    cells = page.locator(".js-plotly-plot").nth(5).locator(".heatmap-label").all_inner_texts()
     assert len(cells) == 25, "every cell has its number"
 
 

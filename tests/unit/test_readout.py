@@ -10,7 +10,17 @@ import torch
 from simclr_core.config import AugmentConfig
 from simclr_core.errors import DataError
 from simclr_core.model import SimClr
-from simclr_core.readout import AMOUNT, READOUTS, VIEWS, YES_NO, encode_drawn, read_all, read_out, readout_to_json
+from simclr_core.readout import (
+    AMOUNT,
+    READOUTS,
+    VIEWS,
+    YES_NO,
+    _over_folds,
+    encode_drawn,
+    read_all,
+    read_out,
+    readout_to_json,
+)
 from simclr_core.records import ImageSet
 
 PICTURE = np.tile(np.arange(250), VIEWS)
@@ -45,6 +55,14 @@ def test_pictures_are_never_on_both_sides(rng):
     code = rng.standard_normal((250, 100))
     answer = rng.standard_normal(250)
     assert read_out(code[PICTURE], {"a": answer[PICTURE]}, PICTURE)["a"].value < 0.1
+
+
+def test_folds_that_share_pictures_are_less_sure_than_five_of_their_own():
+    found = _over_folds([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert found.value == pytest.approx(0.3)
+    spread = np.std([0.1, 0.2, 0.3, 0.4, 0.5], ddof=1)
+    assert found.interval.high - 0.3 == pytest.approx(2.7764451051977987 * spread * np.sqrt(1 / 5 + 1 / 4))
+    assert _over_folds([0.4]).interval is None
 
 
 def test_what_never_varies_is_not_asked(rng):

@@ -1,0 +1,267 @@
+"""The pairs page's orbits, and the questions that are measured when a person asks: every state, both languages."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pages.ui import operationparts, pairfigures, twins
+from pages.ui.numbertable import short
+from simclr_core.checkpoints import UNTRAINED, load_encoder
+from simclr_core.config import to_dict
+from simclr_core.invariance import ablate, measure_with, sweep
+from simclr_core.operations import NOTHING
+from simclr_core.orbits import Mean, mean, orbits
+from simclr_core.pipeline import load_for
+from simclr_core.readout import encode_drawn, read_all
+from simclr_core.records import Interval
+from simclr_core.store import RunDir
+from simclr_core.tables import load_embeddings, load_pairs, save_embeddings, save_pairs
+from tests.app.conftest import build_run
+from tests.pair_runs import HELD_OUT, PAIRED, build_encoded_run
+
+ABLATION, SWEEP, READOUT = {"ask": "ablation"}, {"ask": "sweep"}, {"ask": "readout"}
+
+
+def changed(run: RunDir, name: str, **fields) -> None:
+    """Change a stored embedding table or pair table, beside its untrained reference."""
+    load, save = (load_pairs, save_pairs) if name == "pairs" else (load_embeddings, save_embeddings)
+    for file in ("pairs", "pairs_untrained") if name == "pairs" else ("encoder", "untrained"):
+        path = run.path / f"embeddings/{file}.npz"
+        save(replace(load(path), **fields), path)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Runs: full; still (a recipe that does nothing); unnamed (no labels); apart (tables of other pictures); point (collapsed)."""
+    root = tmp_path_factory.mktemp("asked-runs")
+    full = build_encoded_run(root / "full")
+    for name in ("still", "unnamed", "apart", "point", "broken"):
+        shutil.copytree(full.path, root / name)
+    config = root / "still/config.json"
+    said = json.loads(config.read_text())
+    said["config"]["augment"] = to_dict(NOTHING)
+    config.write_text(json.dumps(said))
+    changed(RunDir(root / "unnamed"), "pairs", label=None)
+    changed(RunDir(root / "apart"), "encoder", index=np.arange(HELD_OUT) + 9000)
+    ones = np.ones((HELD_OUT, 4), np.float32)
+    changed(RunDir(root / "point"), "encoder", h=ones, z=ones)
+    some = {f"{s}_{v}": ones[:PAIRED] for s in "hz" for v in "ab"}
+    changed(RunDir(root / "point"), "pairs", **some, h_more=None, z_more=None)
+    (root / "broken/checkpoints/00000000/model.safetensors").write_bytes(b"no")
+    build_run(root / "plain")
+    return root
+
+
+@pytest.fixture
+def open_pairs(open_page, root):
+    return lambda run="full", **query: open_page("pairs", run=run, root=root, **query)
+
+
+def texts(at) -> str:
+    kinds = ("caption", "text", "markdown", "subheader", "header", "info", "error")
+    return " ".join(e.value for kind in kinds for e in getattr(at, kind))
+
+
+def charts(at) -> int:
+    return len(at.get("plotly_chart"))
+
+
+def rows_of(at, column: str):
+    """The table behind the figure that has such a column."""
+    return next(d.value for d in at.dataframe if column in d.value)
+
+
+def pictures(run: RunDir):
+    return load_for(run.config, "test")
+
+
+# -- stored orbits -------------------------------------------------------------------------------------------------------
+def test_orbits_are_those_of_the_core(open_pairs, root):
+    at = open_pairs()
+    assert not at.exception
+    folder = root / "full/embeddings"
+    pairs, table = load_pairs(folder / "pairs.npz"), load_embeddings(folder / "encoder.npz")
+    found = orbits(table.h[np.searchsorted(table.index, pairs.index)], pairs.all_views("h"))
+    shown = at.table[1].value
+    assert shown.iloc[1, 1].startswith(f"{short(found.radius.mean())} ± ")
+    assert shown.iloc[3, 1] == short(found.usual_ratio)
+    assert shown.iloc[4, 1] == f"{found.inside.mean():.0%}"
+    each = rows_of(at, "Invariance ratio")
+    assert each["Invariance ratio"].is_monotonic_decreasing
+    assert sorted(each["Invariance ratio"]) == pytest.approx(sorted(found.ratio))
+    assert f"{PAIRED} held-out pictures with 4 views each" in texts(at)
+    by_class = rows_of(at, "Between views · Trained encoder")
+    assert by_class["pictures"].sum() == PAIRED
+    assert by_class["Between views · Trained encoder"].is_monotonic_decreasing
+    first = by_class.iloc[0]
+    chosen = pairs.label == ["red", "green", "*blue*"].index(first["Class"])
+    assert first["Between views · Trained encoder"] == pytest.approx(found.between[chosen].mean())
+
+
+@pytest.mark.parametrize(
+    ("run", "says", "figures"),
+    [
+        ("unnamed", "classes of these pictures are not known", 6),
+        ("apart", "were not encoded as they are", 2),
+        ("point", "All pictures lie at one point", 6),
+    ],
+)
+def test_what_is_missing_is_said(open_pairs, run, says, figures):
+    at = open_pairs(run)
+    assert not at.exception
+    assert says in texts(at)
+    assert charts(at) == figures
+
+
+def test_a_collapsed_run_has_no_ratio(open_pairs):
+    shown = open_pairs("point").table[1].value
+    assert shown.iloc[3, 1] == "not measured"
+    assert shown.iloc[4, 1] == "0%"
+
+
+# -- measured when asked -------------------------------------------------------------------------------------------------
+def test_nothing_is_measured_before_a_question(open_pairs):
+    at = open_pairs()
+    assert "Choose a question" in texts(at)
+    assert charts(at) == 7
+
+
+def test_an_ablation_is_that_of_the_core(open_pairs, root):
+    at = open_pairs(**ABLATION, space="z", length="radius")
+    assert not at.exception
+    assert not at.error
+    assert charts(at) == 9
+    run = RunDir(root / "full")
+    tables = [d.value for d in at.dataframe if "Alone" in d.value]
+    for shown, encoder in zip(tables, (load_encoder(run.path), load_encoder(f"{UNTRAINED}{run.path}")), strict=True):
+        found = ablate(run.config.augment, measure_with(encoder, pictures(run)))
+        alone = {name: of["z"].radius.mean() for name, of in found.alone.items()}
+        assert sorted(shown["Alone"]) == pytest.approx(sorted(alone.values()))
+        adds = [found.adds(name, "z", "radius") for name in found.alone]
+        assert sorted(shown["With the others"]) == pytest.approx(sorted(m.value for m in adds))
+        assert sorted(shown["With the others, from"]) == pytest.approx(sorted(m.interval.low for m in adds))
+    assert "The whole recipe: " in texts(at)
+
+
+def test_a_sweep_is_that_of_the_core_in_both_spaces(open_pairs, root):
+    at = open_pairs(**SWEEP, operation="brightness", pictures="64")
+    assert not at.exception
+    assert charts(at) == 8
+    run = RunDir(root / "full")
+    found = sweep("brightness", measure_with(load_encoder(run.path), pictures(run)))
+    shown = rows_of(at, "trained z")
+    assert list(shown["Strength"]) == list(found)
+    for space in ("h", "z"):
+        assert list(shown[f"trained {space}"]) == pytest.approx([of[space].between.mean() for of in found.values()])
+        low = [mean(of[space].between).interval.low for of in found.values()]
+        assert list(shown[f"trained {space}, from"]) == pytest.approx(low)
+    at.selectbox(key="operation").select("grey").run()
+    assert at.query_params["operation"] == "grey"
+    assert not at.exception
+
+
+def test_a_readout_is_that_of_the_core(open_pairs, root):
+    at = open_pairs(**READOUT)
+    assert not at.exception
+    assert charts(at) == 9
+    run = RunDir(root / "full")
+    found = read_all(encode_drawn(load_encoder(run.path), pictures(run), run.config.augment))
+    yes_no, amounts = (d.value for d in at.dataframe if "Question" in d.value)
+    assert list(yes_no["Question"]) == ["Flipped?", "Grey?", "Blurred?"]
+    assert list(yes_no["trained h"]) == pytest.approx([found["h"][n].value for n in ("flipped", "grey", "blurred")])
+    assert amounts["trained z"].iloc[0] == pytest.approx(found["z"]["area"].value, abs=1e-6)
+    assert "Not asked" not in texts(at)
+
+
+def test_what_was_measured_is_kept(root):
+    run = RunDir(root / "full")
+    first = twins.measured(run, "encoder", 256, run.config.augment)
+    assert twins.measured(run, "encoder", 256, run.config.augment) is first
+    assert twins.measured(run, "encoder", 64, run.config.augment) is not first
+
+
+@pytest.mark.parametrize("ask", [ABLATION, READOUT])
+def test_a_recipe_that_does_nothing_leaves_nothing_to_ask(open_pairs, ask):
+    at = open_pairs("still", **ask)
+    assert not at.exception
+    assert ("does nothing to a picture" if ask is ABLATION else "Not asked") in texts(at)
+    assert charts(at) == 7
+
+
+def test_nonsense_in_the_url_falls_back(open_pairs):
+    at = open_pairs(ask="magic", pictures="63", operation="fog", length="mile")
+    assert not at.exception
+    assert not at.query_params.keys() & {"ask", "pictures"}
+
+
+def test_nonsense_among_a_questions_own_controls_falls_back(open_pairs):
+    at = open_pairs(**SWEEP, operation="fog", length="mile")
+    assert not at.exception
+    assert at.query_params == {"run": "full", "ask": "sweep"}
+    assert at.selectbox(key="operation").value == "crop"
+
+
+def test_a_question_goes_into_the_url_and_can_be_taken_back(open_pairs):
+    at = open_pairs(pictures="64")
+    at.button_group(key="ask").set_value("readout").run()
+    assert at.query_params == {"run": "full", "ask": "readout", "pictures": "64"}
+    assert not at.exception
+    at.button_group(key="ask").set_value(None).run()
+    assert "ask" not in at.query_params
+    assert "Choose a question" in texts(at)
+
+
+@pytest.mark.parametrize(
+    ("run", "ask", "says"),
+    [
+        ("plain", ABLATION, "came without an encoder"),
+        ("broken", SWEEP, "cannot be read"),
+        ("broken", READOUT, "cannot be read"),
+    ],
+)
+def test_without_an_encoder_a_sentence_says_so(open_pairs, run, says, ask):
+    at = open_pairs(run, **ask)
+    assert not at.exception
+    assert says in texts(at)
+
+
+@pytest.mark.parametrize("ask", [ABLATION, SWEEP, READOUT])
+def test_chinese(open_pairs, ask):
+    at = open_pairs(lang="zh", **ask)
+    assert not at.exception
+    assert not at.error
+    assert "哪种操作代价最大，什么被遗忘了？" in texts(at)
+    assert "同一张图像的增强视图相距多远？" in texts(at)
+
+
+# -- figures and order ---------------------------------------------------------------------------------------------------
+def test_operations_are_ordered_by_cost_with_parts_after_their_whole():
+    cost = {"crop": 1.0, "flip": 5.0, "jitter": 2.0, "hue": 9.0, "brightness": 0.1, "contrast": 3.0}
+    assert operationparts.costliest(cost) == ["flip", "jitter", "hue", "contrast", "brightness", "crop"]
+
+
+def test_dots_have_their_intervals_and_leave_out_what_was_not_measured():
+    series = {"a": [Mean(1.0, Interval(0.5, 2.0), 3), None], "b": [Mean(4.0, None, 1), Mean(5.0, Interval(4, 6), 2)]}
+    figure = pairfigures.dots(["first", "second"], series, x_title="x", mark=1)
+    a, b = figure.data
+    assert list(a.x) == [1]
+    assert (list(a.error_x.array), list(a.error_x.arrayminus)) == ([1], [0.5])
+    assert list(b.error_x.array) == [0, 1]
+    assert b.y[0] > a.y[0], "one under the other"
+    assert list(figure.layout.yaxis.ticktext) == ["first", "second"]
+    columns = pairfigures.mean_columns(series, ("from", "to"))
+    assert columns["a, from"] == [0.5, None]
+    assert columns["b"] == [4.0, 5.0]
+    assert pairfigures.scaled(Mean(1.0, Interval(0.5, 2.0), 3), 0.5) == Mean(2.0, Interval(1.0, 4.0), 3)
+
+
+def test_the_line_of_a_scatter_is_where_both_distances_are_equal():
+    found = orbits(np.eye(3), np.eye(3)[:, None] + np.array([[0.2], [-0.2]]))
+    figure = pairfigures.orbit_scatter(found, ["a", "b", "c"], x_title="x", y_title="y", names=("in", "out"))
+    inside, outside, line = figure.data
+    assert len(inside.x) == 3
+    assert len(outside.x) == 0
+    assert list(line.x) == list(line.y)
