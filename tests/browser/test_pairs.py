@@ -17,7 +17,7 @@ def full(runs_folder):
 def seen(page, n: int) -> None:
     """Wait until n pictures have arrived; they load as they come into sight."""
     settle(page)
-    page.set_viewport_size({"width": 1280, "height": 4500})
+    page.set_viewport_size({"width": 1280, "height": 7000})
     page.wait_for_function(f"({SEEN})() === {n}", timeout=60_000)
 
 
@@ -42,3 +42,10 @@ def test_another_picture_reruns_its_part_and_goes_into_the_url(visit):
         "(before) => document.querySelector('.gallery img').getAttribute('src') !== before", arg=before
     )
     seen(page, 3 + 6 * 3)
+
+
+def test_a_question_is_answered_on_the_page_and_goes_into_the_link(visit):
+    page = visit("/pairs?run=pairs-full&pictures=64")
+    page.locator(".st-key-ask").get_by_text("What the head throws away").click()
+    page.wait_for_function("location.search.includes('ask=readout')")
+    page.get_by_text("How much was drawn?").wait_for(timeout=60_000)
