@@ -104,7 +104,8 @@ def in_use(augment: AugmentConfig) -> tuple[str, ...]:
 def _count(facts: Facts) -> Advice:
     used = in_use(facts.augment)
     if len(used) >= FEWEST:
-        names = Label(*("; ".join(OPERATIONS[name].label[i] for name in used) for i in (0, 1)))
+        labels = [OPERATIONS[name].label for name in used]
+        names = Label(", ".join(text.en.lower() for text in labels), "、".join(text.zh for text in labels))
         return Advice("ok", Label(f"{len(used)} operations: {names.en}.", f"{len(used)} 种操作：{names.zh}。"))
     text = say(
         "Operations in use: {n}; choose at least {few}. Each takes away one cheap way to match views.",
