@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 # the long ones come before the many short ones.
 WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: app env test test-fast fuzz check demo labels comparisons matching reliability screenshots bench clean
+.PHONY: app class env test test-fast fuzz check demo labels comparisons matching reliability screenshots bench clean
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,6 +21,12 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt
 
 app: $(VENV)/.app          ## make the environment, install, open the app on 127.0.0.1
 	$(BIN)/streamlit run app.py
+
+class: export SIMCLR_CLASS = $(HOST)
+class: export SIMCLR_CLASS_PORT = $(PORT)
+class: $(VENV)/.app        ## let others look, read-only: make class HOST=192.168.1.10, further names after commas
+	@test -n "$$SIMCLR_CLASS" || { echo '`HOST` must be this machine'"'"'s address, got nothing; make class HOST=192.168.1.10' >&2; exit 2; }
+	$(BIN)/python app.py
 
 env: $(VENV)/.dev          ## the environment with the development tools
 

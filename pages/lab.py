@@ -1,11 +1,14 @@
 """The collapse lab: attraction alone beside attraction and negatives, trained step by step in the browser."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.ui import state, teacher
-from pages.ui.components.lab import DIM, IMAGES, Meter, View, collapse_lab, read_view
+from pages.ui.components import offline
+from pages.ui.components.lab import DIM, ENTRY, IMAGES, Meter, View, collapse_lab, given, read_view
 from pages.ui.frame import error_frame
-from pages.ui.labscenes import ask, choose_scene, choose_setting, known
+from pages.ui.labscenes import ask, choices, choose_scene, choose_setting, known
 from pages.ui.text import escape_markdown, label, t, tag, texts_under
 from simclr_core.diagnostics import DIAGNOSTICS, sphere_uniformity
 
@@ -61,11 +64,18 @@ def explorer() -> None:
             ask(scene)
         opened = start()
         shown = {name: t(f"{PREFIX}{name}", **SAME) for name in texts_under(PREFIX)}
-        collapse_lab(
-            setting, meters(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember
+        make = partial(given, setting, meters(), shown, lang=tag(), hide=teacher.hidden())
+        collapse_lab(make(start=opened), key=KEY, on_view=remember)
+        view = read_view(**(st.session_state.get(LAST) or opened))
+        share(view)
+        reading = t("lab.reading", images=IMAGES, dim=DIM)
+        st.caption(reading)
+        note = f"{reading} {t('offline.note')}"
+        offline.save(
+            offline.Page(
+                ENTRY, make(start=view), t("lab.title"), t("lab.lead"), note, **choices(), projector=teacher.projector()
+            )
         )
-        share(read_view(**(st.session_state.get(LAST) or opened)))
-        st.caption(t("lab.reading", images=IMAGES, dim=DIM))
 
 
 def failing_runs() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import jobs, rowdata, state, widgets
+from pages.ui import classroom, jobs, rowdata, state, widgets
 from pages.ui.components.pointcloud import Chosen, chosen_in, pointcloud
 from pages.ui.frame import error_frame
 from pages.ui.gallery import gallery
@@ -76,8 +76,7 @@ def start(run: RunDir, name: str, method: str, space: str, dims: int, seed: int,
     arguments = ["map", str(state.embeddings_path(run)), "--method", method, "--space", space, "--dims", str(dims)]
     arguments += ["--seed", str(seed), "--out", str(folder / "map.parquet"), "--job", str(folder), "--set", *settings]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        JobDir(folder).ask("run")
+        jobs.ask(JobDir(folder), "run")
         st.session_state[STARTED] = str(jobs.start(arguments, folder).path)
     except OSError as error:
         raise RunError(sentence("maps", "a folder that can be written", str(folder), str(error.strerror))) from None
@@ -222,7 +221,8 @@ def body() -> None:
     running = jobs.active_jobs(Path(run.path) / "maps")
     view = choose_map(run)
     with st.expander(t("map.new"), icon=":material/add_chart:", expanded=view is None):
-        draw_form(run, table, bool(running))
+        if not classroom.closed():
+            draw_form(run, table, bool(running))
     for job in running or ended_here(run):
         jobs.show(job, f"map.job.{job.name}", partial(open_when_done, job))
     if view is None:

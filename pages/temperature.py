@@ -1,11 +1,13 @@
 """What the temperature does to the softmax, the loss and its gradient: moved by hand, computed in the browser."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import state, teacher
-from pages.ui.components.temperature import Batch, batch, temperature_explorer
+from pages.ui.components import offline
+from pages.ui.components.temperature import ENTRY, Batch, batch, given, temperature_explorer
 from pages.ui.components.temperature.view import N_HIGH, View, read_view
 from pages.ui.frame import error_frame
 from pages.ui.text import label, t, tag, texts_under
@@ -87,12 +89,16 @@ def explorer() -> None:
         sizes = {b["id"]: len(b["partner"]) for b in batches}
         opened = start(sizes)
         shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
-        temperature_explorer(
-            batches, questions(), shown, start=opened, lang=tag(), hide=teacher.hidden(), key=KEY, on_view=remember
-        )
-        share(read_view(sizes, **(st.session_state.get(LAST) or opened)))
+        make = partial(given, batches, questions(), shown, lang=tag(), hide=teacher.hidden())
+        temperature_explorer(make(start=opened), key=KEY, on_view=remember)
+        view = read_view(sizes, **(st.session_state.get(LAST) or opened))
+        share(view)
         if own is None:
             st.caption(t("temperature.no_pairs"))
+        title, lead = t("temperature.title"), t("temperature.lead")
+        offline.save(
+            offline.Page(ENTRY, make(start=view), title, lead, t("offline.note"), projector=teacher.projector())
+        )
 
 
 st.title(t("temperature.title"))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import monitor, training
+from pages.ui import classroom, monitor, training
 from pages.ui.text import t
 
 st.title(t("train.title"))
@@ -12,12 +12,13 @@ if run is not None:
 training.mention(training.others_in_work(run))
 
 fresh = run is None
-setup = st.expander(
-    t("train.setup"), expanded=fresh, icon=":material/add_circle:", key=f"train.setup.{fresh}", on_change="rerun"
-)
-if setup.open:  # closed it costs nothing: watching a run needs no torch
-    with setup:
-        training.form()
+if not classroom.closed():
+    setup = st.expander(
+        t("train.setup"), expanded=fresh, icon=":material/add_circle:", key=f"train.setup.{fresh}", on_change="rerun"
+    )
+    if setup.open:  # closed it costs nothing: watching a run needs no torch
+        with setup:
+            training.form()
 
 st.header(t("train.history"))
 training.history()

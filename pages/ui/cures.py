@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import diagnosis, loading, overview, rowdata, state, training
+from pages.ui.classroom import read_only
 from pages.ui.frame import error_frame
 from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.text import escape_markdown, label, t
@@ -67,6 +68,8 @@ def _cure(run: RunDir, report: CollapseReport, cause: Cause, config: RunConfig) 
     changed = changes(config, cause)
     lines = [f"- `{path}`: {old} → **{new}**" for path, (old, new) in shown(changed).items()]
     st.markdown("\n".join([f"**{t('cures.cure')}** {label(CAUSES[cause.id].help)}\n", *lines]))
+    if read_only():
+        return
     with st.popover(t("cures.try"), icon=":material/healing:"):
         name = st.text_input(
             t("home.name"), loading.suggested_name(f"cure-{run.name[:40]}"), key=f"cures.name.{cause.id}"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.ui.classroom import public
 from simclr_core.errors import SimclrError
 
 
@@ -19,5 +20,5 @@ def error_frame() -> Iterator[None]:
     try:
         yield
     except SimclrError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(public(error), icon=":material/error:")
         st.stop()

@@ -19,10 +19,11 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.classroom import public, read_only, refuse
 from pages.ui.frame import error_frame
 from pages.ui.state import ROOT
 from pages.ui.text import t
-from simclr_core.store import ACTIVE, JobDir, read_json, write_atomic
+from simclr_core.store import ACTIVE, Control, JobDir, read_json, write_atomic
 
 LAUNCH = "launch.json"
 NICENESS = "10"
@@ -48,6 +49,7 @@ def start(arguments: Sequence[str], path: str | os.PathLike[str], *, threads: in
         path: the job directory, made if absent; the command itself must work in it.
         threads: numeric threads of the process; by default at most all cores but one, fewer where others need them.
     """
+    refuse("start a job")
     job = JobDir(path)
     job.path.mkdir(parents=True, exist_ok=True)
     n = str(threads or threads_to_use())
@@ -65,6 +67,12 @@ def start(arguments: Sequence[str], path: str | os.PathLike[str], *, threads: in
     write_atomic(job.path / LAUNCH, f'{{"time": {time.time()}, "pid": {process.pid}}}')
     threading.Thread(target=process.wait, daemon=True).start()  # reaped: a zombie would look alive to /proc
     return job
+
+
+def ask(job: JobDir, control: Control) -> None:
+    """Ask a job to run, pause or stop."""
+    refuse(f"ask a job to {control}")
+    job.ask(control)
 
 
 def watch(job: JobDir) -> dict[str, Any]:
@@ -129,17 +137,21 @@ def _panel(job: JobDir, key: str, on_end: Callable[[], None] | None, was_active:
                 on_end()
             st.rerun()
         elif state in ("failed", "died"):
-            st.error(t(f"jobs.{state}", reason=status.get("message") or last_line(job)), icon=":material/error:")
+            st.error(
+                t(f"jobs.{state}", reason=public(status.get("message") or last_line(job))), icon=":material/error:"
+            )
 
 
 def _progress(job: JobDir, key: str, status: dict[str, Any]) -> None:
     share = min(max(float(status.get("progress") or 0.0), 0.0), 1.0)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, text=str(status.get("message") or t(f"jobs.{status['state']}")))
+        st.progress(share, text=public(status.get("message") or t(f"jobs.{status['state']}")))
+        if read_only():
+            return
         asked = job.control == "stop"
         text = t("jobs.stopping") if asked else t("jobs.cancel")
         st.button(
-            text, key=f"{key}.cancel", disabled=asked, icon=":material/stop_circle:", on_click=job.ask, args=("stop",)
+            text, key=f"{key}.cancel", disabled=asked, icon=":material/stop_circle:", on_click=ask, args=(job, "stop")
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import state, teacher
 from pages.ui.components.lab import DIM, IMAGES, Setting
-from pages.ui.quiz import question
+from pages.ui.quiz import OPTIONS, question
 from pages.ui.text import t
 from pages.ui.widgets import KEEP
 from simclr_core.similarity import loss_ceiling
@@ -79,8 +80,34 @@ def choose_setting() -> Setting:
             stops = sorted(CHOICES[name], key=float)
             st.select_slider(t(name), stops, key=name, help=t(f"{name}_help"), width=135, persist_state=KEEP)
         st.number_input(t(SEED), 0, LAST_SEED, key=SEED, step=1, help=t("lab.seed_help"), width=120, persist_state=KEEP)
-    data, begin, noise, tau = (st.session_state[name] for name in CHOICES)
-    return Setting(data=data, start=begin, noise=float(noise), tau=float(tau), seed=st.session_state[SEED])
+    return to_setting({name: st.session_state[name] for name in (*CHOICES, SEED)})
+
+
+def choices() -> dict[str, Any]:
+    """The settings and scenes as fields of an offline page: none where a teacher hides controls, no reveal where answers."""
+    if teacher.hides("controls"):
+        return {}
+    numbers = sorted(CHOICES["lab.noise"], key=float), sorted(CHOICES["lab.tau"], key=float)
+    values = {name: [(v, t(f"lab.value.{v}")) for v in CHOICES[name]] for name in ("lab.data", "lab.start")}
+    values |= {name: [(v, v) for v in of] for name, of in zip(("lab.noise", "lab.tau"), numbers, strict=True)}
+    values[SEED] = [(str(seed), str(seed)) for seed in range(LAST_SEED + 1)]
+    lists = [{"name": k.removeprefix("lab."), "label": t(k), "values": of} for k, of in values.items()]
+    labels = {"scene_label": t("lab.scene"), "answer_label": t("common.reveal")}
+    return {"settings": lists, "scenes": [_scene(name) for name in SCENES], **labels}
+
+
+def _scene(name: str) -> dict[str, Any]:
+    texts = {part: t(f"lab.scenes.{name}.{part}", **known()) for part in ("label", "note", "question", "reveal")}
+    if teacher.hides("answers"):
+        texts["reveal"] = ""
+    options = [t(f"lab.scenes.{name}.{option}", **known()) for option in OPTIONS]
+    return texts | {"options": options, "setting": to_setting(full(SCENES[name]))}
+
+
+def to_setting(chosen: Mapping[str, Any]) -> Setting:
+    """What was chosen, by its names in the session, as the component takes it."""
+    data, begin, noise, tau = (chosen[name] for name in CHOICES)
+    return Setting(data=data, start=begin, noise=float(noise), tau=float(tau), seed=chosen[SEED])
 
 
 def ask(name: str) -> None:

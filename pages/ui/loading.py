@@ -17,6 +17,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.classroom import refuse
 from pages.ui.text import label, t
 from pages.ui.widgets import KEEP
 from simclr_core.errors import DataError, RunError, sentence
@@ -36,6 +37,7 @@ def allowed_roots() -> list[Path]:
 
 def allowed_path(text: str) -> Path:
     """A typed path, links followed; `DataError` when it is absent or outside the allowed folders."""
+    refuse("open a path")
     path = Path(text.strip()).expanduser().resolve()
     roots = allowed_roots()
     if not any(path.is_relative_to(root) for root in roots):
@@ -48,6 +50,7 @@ def allowed_path(text: str) -> Path:
 
 def new_run_path(name: str) -> Path:
     """Where a new run of this name goes; `RunError` when the name cannot be a folder or is taken."""
+    refuse("make or rename a run")
     if not NAME.fullmatch(name):
         rule = "1 to 60 letters, digits, dots, dashes or underscores"
         raise RunError(sentence("name", rule, name, "choose a plain name"))

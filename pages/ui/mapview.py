@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pages.ui import routes, rowdata, state
+from pages.ui.classroom import public
 from pages.ui.components.pointcloud import CloudData
 from pages.ui.gallery import Tile
 from pages.ui.text import label, t
@@ -88,7 +89,7 @@ class View:
         try:
             found = routes.pictures(self.run)
         except SimclrError as error:
-            return str(error)
+            return public(error)
         return "" if found is not None else t("map.no_pictures")
 
     # -- words ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, jobs, state
+from pages.ui.classroom import public, read_only
 from pages.ui.figures import Reference
 from pages.ui.frame import error_frame
 from pages.ui.text import label, t
@@ -83,7 +84,7 @@ def trouble(run: RunDir, status: Mapping[str, Any]) -> None:
     """Why a run ended badly, and what can be done."""
     now = status.get("state")
     if now == "failed":
-        st.error(str(status.get("message") or jobs.last_line(run)), icon=":material/error:")
+        st.error(public(status.get("message") or jobs.last_line(run)), icon=":material/error:")
     elif now == "died":
         st.error(t("train.died" if run.latest_checkpoint else "train.died_early"), icon=":material/heart_broken:")
 
@@ -136,7 +137,9 @@ def buttons(run: RunDir, status: Mapping[str, Any]) -> None:
     now, key = status.get("state"), f"train.{run.name}"
     finished = bool(status.get("steps")) and status.get("step") == status.get("steps")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if now in ACTIVE:
+        if read_only():
+            st.badge(t("class.watching"), icon=":material/visibility:", color="gray")
+        elif now in ACTIVE:
             steer(run, str(now), key)
         elif now in RESUMABLE and not finished:
             how = t("train.resume") if run.latest_checkpoint else t("train.begin_again")
@@ -154,16 +157,20 @@ def steer(run: RunDir, now: str, key: str) -> None:
     asked = run.control
     if now == "paused":
         go = t("train.go_on")
-        st.button(go, key=f"{key}.go_on", icon=":material/play_arrow:", on_click=run.ask, args=("run",), type="primary")
+        st.button(
+            go, key=f"{key}.go_on", icon=":material/play_arrow:", on_click=jobs.ask, args=(run, "run"), type="primary"
+        )
     else:
         off = now == "starting" or asked != "run"
         pause = t("train.pause")
-        st.button(pause, key=f"{key}.pause", icon=":material/pause:", on_click=run.ask, args=("pause",), disabled=off)
+        st.button(
+            pause, key=f"{key}.pause", icon=":material/pause:", on_click=jobs.ask, args=(run, "pause"), disabled=off
+        )
     if now != "starting":
         off, note = asked == "stop", t("train.stop_help")
         stop = t("train.stopping" if off else "train.stop")
         icon = ":material/stop:"
-        st.button(stop, key=f"{key}.stop", icon=icon, on_click=run.ask, args=("stop",), disabled=off, help=note)
+        st.button(stop, key=f"{key}.stop", icon=icon, on_click=jobs.ask, args=(run, "stop"), disabled=off, help=note)
 
 
 def outcome(result: Mapping[str, Any]) -> None:

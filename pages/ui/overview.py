@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import dataflow, figures, jobs, loading, state, stillmap
+from pages.ui.classroom import closed, public, source
 from pages.ui.text import label, t, worded
 from simclr_core.errors import DataError, SimclrError, sentence
 from simclr_core.maps import MAPS
@@ -57,7 +58,7 @@ def facts(run: RunDir) -> None:
     widths = ", ".join(f"{s}: {table.space(s).shape[1]}" for s in table.spaces) if table is not None else ""
     lines = {
         "encoder": model.get("backbone") or info.get("imported", {}).get("encoder") or t("home.imported"),
-        "images": state.spec_of(run) or t("home.no_images"),
+        "images": source(state.spec_of(run) or "") or t("home.no_images"),
         "rows": f"{len(table):,}" if table is not None else t("common.not_measured"),
         "widths": widths or t("common.not_measured"),
     }
@@ -88,7 +89,7 @@ def strip(run: RunDir) -> None:
     try:
         pictures = state.images(run, "test")
     except SimclrError as error:
-        st.caption(t("home.pictures_gone", reason=str(error)))
+        st.caption(t("home.pictures_gone", reason=public(error)))
         return
     if pictures is None:
         st.caption(t("home.no_pictures"))
@@ -126,6 +127,8 @@ def train_card() -> None:
 def load_card() -> None:
     """Load an encoder file, or embeddings that were saved elsewhere."""
     st.subheader(t("home.load_title"), icon=":material/folder_open:")
+    if closed():
+        return
     st.markdown(t("home.load"))
     with st.container(horizontal=True):
         if st.button(t("home.load_encoder"), key="home.load_encoder"):
@@ -149,7 +152,7 @@ def _encoder_form() -> None:
             prepare(where, images or "", name)
             st.rerun()
     except SimclrError as error:
-        st.error(str(error))
+        st.error(public(error))
 
 
 def prepare(encoder: str, images: str, name: str) -> JobDir:
@@ -176,7 +179,7 @@ def _embeddings_form() -> None:
         try:
             run = loading.import_embeddings(_bounded(upload) if upload else loading.allowed_path(where), name)
         except SimclrError as error:
-            st.error(str(error))
+            st.error(public(error))
             return
         state.open_after_rerun(run.name)
         st.rerun()

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, pairfigures, routes, state, twins, widgets
+from pages.ui.classroom import public
 from pages.ui.gallery import Tile, gallery
 from pages.ui.text import escape_markdown, t
 from simclr_core.config import AugmentConfig
@@ -131,7 +132,7 @@ def one_picture(run: RunDir, space: Space) -> None:
         with st.spinner(t("pairs.loading")):
             drawn = {which: twins.draw(run, which, index, count, augment, seed) for which in twins.BOTH}
     except SimclrError as error:  # told here, so that the rest of the page stays
-        st.error(str(error), icon=":material/error:")
+        st.error(public(error), icon=":material/error:")
         return
     names = [t("pairs.original_short"), *map(str, range(1, count + 1))]
     show_views(run, index, drawn["encoder"].pixels)
@@ -273,7 +274,7 @@ def worst_crops(run: RunDir, images: np.ndarray, stranger: np.ndarray) -> np.nda
                 drawn = twins.redrawn(run, np.stack([images, images + n, stranger], 1).ravel().tolist())
                 return drawn.reshape(len(images), 3, *drawn.shape[1:])
         except SimclrError as error:
-            reason = str(error)
+            reason = public(error)
     st.info(reason, icon=":material/info:")
     return None
 

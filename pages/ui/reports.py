@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from pages.ui.classroom import read_only, refuse
 from pages.ui.text import language, t
 from simclr_core.records import CollapseReport
 from simclr_core.registry import Label
@@ -15,6 +16,8 @@ from simclr_core.store import RunDir
 
 def download(run: RunDir, report: CollapseReport) -> None:
     """One button a format; the file is made when it is asked for."""
+    if read_only():
+        return
     with st.expander(t("collapse.report"), icon=":material/download:"):
         st.caption(t("collapse.report_how"))
         with st.container(horizontal=True):
@@ -30,6 +33,7 @@ def as_file(run: RunDir, report: CollapseReport, kind: str, code: str) -> bytes:
     from simclr_core.report_html import render
     from simclr_core.run_report import report_on
 
+    refuse("write a report")
     found = report_on(run, report=report)
     if kind == "json":
         return json.dumps(found.data, indent=1).encode()

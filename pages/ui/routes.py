@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pages.ui import rowdata, state
+from pages.ui.classroom import public
 from simclr_core.errors import ConfigError, RunError, SimclrError
 from simclr_core.records import SPLITS, ImageSet, Map, Space, Split
 from simclr_core.store import RunDir
@@ -66,9 +67,9 @@ def answer(make: Callable[[Request], Response]) -> Callable[[Request], Response]
         try:
             response = make(request)
         except RunError as error:
-            return PlainTextResponse(str(error), status_code=404)
+            return PlainTextResponse(public(error), status_code=404)
         except SimclrError as error:
-            return PlainTextResponse(str(error), status_code=400)
+            return PlainTextResponse(public(error), status_code=400)
         response.headers["Cache-Control"] = FOR_EVER if "v" in request.query_params else "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

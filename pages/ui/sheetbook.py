@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import state, teacher
+from pages.ui.classroom import read_only
 from pages.ui.text import label, language, t
 from pages.ui.widgets import KEEP
 from simclr_core.errors import DataError, sentence
@@ -220,6 +221,8 @@ def _progress_file(book: Book) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+    if read_only():
+        return
     file = st.file_uploader(t("worksheet.load"), "json", key="worksheet.file", max_upload_size=1)
     if file is None or file.file_id == st.session_state.get(LOADED):
         return

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pages.ui import routes, state
+from pages.ui.classroom import public
 from pages.ui.gallery import Tile
 from pages.ui.text import t
 from simclr_core.errors import SimclrError
@@ -34,7 +35,7 @@ class Shown:
         try:
             return routes.pictures(self.run), t("map.no_pictures")
         except SimclrError as error:
-            return None, str(error)
+            return None, public(error)
 
     @property
     def pictures(self) -> ImageSet | None:

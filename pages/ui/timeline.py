@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.ui import diagnosis, figures, jobs, overview, state
+from pages.ui.classroom import read_only
 from pages.ui.numbertable import NOTHING
 from pages.ui.text import label, t
 from pages.ui.widgets import figure_with_table
@@ -55,6 +56,8 @@ def offer(run: RunDir, points: Points) -> None:
     """Diagnose the kept checkpoints, unless that was done since the newest; how to keep some where there are none."""
     job = JobDir(run.path / JOB)
     state_now = jobs.show(job, "timeline.job") if job.path.exists() else ""
+    if read_only():
+        return
     kept = [int(path.name) for path in run.checkpoints]
     stale = state_now not in ACTIVE and [p["step"] for p in points] != kept
     if len(kept) < 2:

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, jobs, loading, monitor, state
+from pages.ui.classroom import public, read_only, refuse, source
 from pages.ui.text import escape_markdown, label, t
 from pages.ui.widgets import choose, prefill, record
 from simclr_core.config import (
@@ -225,7 +226,7 @@ def start_part(config: RunConfig, pictures: ImageSet) -> None:
         try:
             check(config, pictures)
         except SimclrError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(public(error), icon=":material/error:")
             return
         resolved = config.resolved(len(pictures))
         steps = len(pictures) // config.train.batch_size * (resolved.train.epochs or 1)
@@ -279,6 +280,7 @@ def time_needed(config: RunConfig, pictures: ImageSet) -> None:
 
 def measure(config: RunConfig, pictures: ImageSet) -> float:
     """Seconds the run will take at the threads it will have."""
+    refuse("train some steps")
     from simclr_core.train import estimate
 
     threads = config.train.threads or jobs.threads_to_use()
@@ -303,6 +305,8 @@ def history() -> None:
         st.caption(t("train.no_history"))
         return
     st.dataframe([history_row(run) for run in runs.values()], hide_index=True, key="train.history")
+    if read_only():
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(t("shell.run"), list(runs), key="train.manage", width=240)
         st.button(
@@ -326,7 +330,7 @@ def history_row(run: RunDir) -> dict[str, Any]:
     return {
         t("shell.run"): run.name,
         t("train.column.state"): t(f"train.state.{status.get('state') or 'done'}"),
-        t("loading.images"): state.spec_of(run) or "",
+        t("loading.images"): source(state.spec_of(run) or ""),
         t("train.step"): rows[-1]["step"] if rows else None,
         t("train.metric.loss"): round(rows[-1]["loss"], 4) if rows else None,
         t("train.column.knn"): t("common.not_measured") if accuracy is None else f"{accuracy:.1%}",
@@ -339,10 +343,11 @@ def _told(action: Any, *args: str) -> None:
     try:
         action(*args)
     except SimclrError as error:
-        st.session_state["train.told"] = str(error)
+        st.session_state["train.told"] = public(error)
 
 
 def _idle(name: str) -> Path:
+    refuse("rename or delete a run")
     run = state.find_run(name)
     if run.path.parent != state.runs_root():
         raise RunError(sentence("run", "one of your own", name, "the demo stays"))

@@ -17,6 +17,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import routes, state
+from pages.ui.classroom import public
 from pages.ui.text import t
 from simclr_core.config import AugmentConfig, from_dict, to_dict
 from simclr_core.errors import DataError, SimclrError, sentence
@@ -85,7 +86,7 @@ def pictures_missing(run: RunDir) -> str:
     try:
         return "" if routes.pictures(run) is not None else t("pairs.no_pictures")
     except SimclrError as error:
-        return str(error)
+        return public(error)
 
 
 def views_missing(run: RunDir) -> str:

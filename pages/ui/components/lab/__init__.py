@@ -64,23 +64,16 @@ def _whole(value: Any, default: int, low: int, high: int) -> int:
         return default
 
 
+ENTRY = HERE / "lab.js"
 _COMPONENT = st.components.v2.component(
-    "collapse_lab", js=bundle(HERE / "lab.js"), css=(HERE / "lab.css").read_text(encoding="utf-8")
+    "collapse_lab", js=bundle(ENTRY), css=ENTRY.with_suffix(".css").read_text(encoding="utf-8")
 )
 
 
-def collapse_lab(
-    setting: Setting,
-    meters: Sequence[Meter],
-    texts: Mapping[str, str],
-    *,
-    start: View,
-    lang: str,
-    hide: Sequence[str],
-    key: str,
-    on_view: Callable[[], None],
-) -> None:
-    """Show the lab.
+def given(
+    setting: Setting, meters: Sequence[Meter], texts: Mapping[str, str], *, start: View, lang: str, hide: Sequence[str]
+) -> dict[str, Any]:
+    """What the browser reads.
 
     Args:
         setting: the run; another setting begins at step 0.
@@ -89,15 +82,17 @@ def collapse_lab(
         start: where a freshly mounted lab stands. Later changes are the browser's own; pass the same value again.
         lang: language tag of the texts, such as "zh-Hans".
         hide: with "controls", as a teacher's link says, keys step the figure.
+    """
+    data = {"setting": setting, "meters": list(meters), "texts": dict(texts), "lang": lang}
+    return data | {"start": start, "hide": list(hide)}
+
+
+def collapse_lab(data: Mapping[str, Any], *, key: str, on_view: Callable[[], None]) -> None:
+    """Show the lab.
+
+    Args:
+        data: of `given`.
         key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
         on_view: called a quarter of a second after play has stopped or a hand was lifted.
     """
-    _COMPONENT(key=key, data=given(setting, meters, texts, start, lang, hide), on_view_change=on_view)
-
-
-def given(
-    setting: Setting, meters: Sequence[Meter], texts: Mapping[str, str], start: View, lang: str, hide: Sequence[str]
-) -> dict[str, Any]:
-    """What the browser reads, as `collapse_lab` has it."""
-    data = {"setting": setting, "meters": list(meters), "texts": dict(texts), "lang": lang}
-    return data | {"start": start, "hide": list(hide)}
+    _COMPONENT(key=key, data=data, on_view_change=on_view)

@@ -39,14 +39,13 @@ def batch(
     return Batch(id=id, label=label, note=note, similarity=rows, partner=partner.tolist(), adjustable=adjustable)
 
 
+ENTRY = HERE / "temperature.js"
 _COMPONENT = st.components.v2.component(
-    "temperature_explorer",
-    js=bundle(HERE / "temperature.js"),
-    css=(HERE / "temperature.css").read_text(encoding="utf-8"),
+    "temperature_explorer", js=bundle(ENTRY), css=ENTRY.with_suffix(".css").read_text(encoding="utf-8")
 )
 
 
-def temperature_explorer(
+def given(
     batches: Sequence[Batch],
     questions: Sequence[Mapping[str, Any]],
     texts: Mapping[str, str],
@@ -54,10 +53,8 @@ def temperature_explorer(
     start: View,
     lang: str,
     hide: Sequence[str],
-    key: str,
-    on_view: Callable[[], None],
-) -> None:
-    """Show the explorer.
+) -> dict[str, Any]:
+    """What the browser reads.
 
     Args:
         batches: what can be chosen, the first being the default.
@@ -66,21 +63,18 @@ def temperature_explorer(
         start: where a freshly mounted explorer stands. Later changes are the browser's own; pass the same value again.
         lang: language tag of the texts, such as "zh-Hans".
         hide: "controls", "answers", as a teacher's link says: keys then step the figure, a question is not told.
-        key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
-        on_view: called after a hand was lifted from a control, a quarter of a second later.
     """
-    _COMPONENT(key=key, data=given(batches, questions, texts, start, lang, hide), on_view_change=on_view)
-
-
-def given(
-    batches: Sequence[Batch],
-    questions: Sequence[Mapping[str, Any]],
-    texts: Mapping[str, str],
-    start: View,
-    lang: str,
-    hide: Sequence[str],
-) -> dict[str, Any]:
-    """What the browser reads, as `temperature_explorer` has it."""
     told = [{**asked, "why": ""} for asked in questions] if "answers" in hide else list(questions)
     data = {"presets": list(batches), "questions": told, "texts": dict(texts), "lang": lang, "fewest": N_LOW}
     return data | {"start": start | {"row": start["row"] - 1}, "hide": list(hide)}
+
+
+def temperature_explorer(data: Mapping[str, Any], *, key: str, on_view: Callable[[], None]) -> None:
+    """Show the explorer.
+
+    Args:
+        data: of `given`.
+        key: the component's state in the session; `st.session_state[key]["view"]` holds the last `View` reported.
+        on_view: called after a hand was lifted from a control, a quarter of a second later.
+    """
+    _COMPONENT(key=key, data=data, on_view_change=on_view)
