@@ -141,6 +141,10 @@ def closed() -> bool:
     return read_only()
 
 
+class Refused(RunError, PermissionError):
+    """What `wall` raises: told as a sentence by a page, handled as any refused write by a library."""
+
+
 CHANGES = frozenset(
     (
         "os.mkdir",
@@ -159,7 +163,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def wall(folders: Iterable[Path]) -> None:
-    """From now on this process starts no other and changes nothing in these folders: `PermissionError`.
+    """From now on this process starts no other and changes nothing in these folders: `Refused`.
 
     It holds for every library and every page, also for one that forgets to ask. It cannot be taken away again.
     """
@@ -177,7 +181,7 @@ def _watch(kept: tuple[str, ...]) -> Callable[[str, tuple[Any, ...]], None]:
     def hook(event: str, args: tuple[Any, ...]) -> None:
         writes = (event == "open" and args[2] & WRITING) or event in CHANGES
         if event in STARTS or (writes and any(map(inside, args[:2]))):
-            raise PermissionError(f"{event} is refused: this app is open to a class, where one may only look")
+            raise Refused(sentence("change", "done in the teacher's own app", event, "this app is open to a class"))
 
     return hook
 

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import figures, routes, state, twins, viewmatch
+from pages.ui.classroom import public
 from pages.ui.gallery import Tile, gallery
 from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.text import escape_markdown, label, t
@@ -110,7 +111,7 @@ def _encoders(run: RunDir | None, images: ImageSet) -> dict[str, Encoder]:
         with st.spinner(t("pairs.loading")):
             found = twins.encoders(run)
     except SimclrError as error:
-        st.warning(str(error), icon=":material/warning:")
+        st.warning(public(error), icon=":material/warning:")
         return {}
     if run is None or not found:
         st.info(t("views.no_encoder"), icon=":material/info:")
