@@ -2,7 +2,7 @@
 Views in turn: rows 1 and 2 are one image's views.
 
 Each is the upper triangle of a 6×6 matrix, read row by row; partners (1,2) (3,4) (5,6). All are
-positive semidefinite, so real unit vectors have these cosines (a test asks `similarity.smallest_eigenvalue`).
+positive semidefinite, so real unit vectors have these cosines (a test asks their eigenvalues).
 """
 
 from __future__ import annotations

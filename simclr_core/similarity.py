@@ -19,8 +19,6 @@ from numpy.typing import ArrayLike
 from simclr_core.errors import ConfigError, DataError, sentence
 
 Real = float | int
-SYMMETRY_TOLERANCE = 1e-6  # a cosine matrix computed in float32 is this symmetric at least
-EIGENVALUE_TOLERANCE = 1e-9  # rounding of a singular Gram matrix, e.g. the simplex optimum
 
 
 # -- what may be asked ------------------------------------------------------------------------------------------------
@@ -136,15 +134,6 @@ def softmax_rows(similarity: ArrayLike, temperature: Real) -> Float64[np.ndarray
     return np.exp(_log_softmax(_matrix(similarity) / _temperature(temperature)))
 
 
-def row_entropy(similarity: ArrayLike, temperature: Real) -> Float64[np.ndarray, " m"]:
-    """Entropy of each softmax row in nats, from 0 to ln(2N−1).
-
-    It never falls as τ grows: dH/dτ = Var_p(s)/τ³. exp(H) is the effective number of candidates.
-    Source: Chen et al. 2020, arXiv 2002.05709, Table 5 (column "entropy"); the derivative follows from eq. 1.
-    """
-    return _entropy(_log_softmax(_matrix(similarity) / _temperature(temperature)))
-
-
 def effective_negatives(similarity: ArrayLike, partner: ArrayLike, temperature: Real) -> Float64[np.ndarray, " m"]:
     """How many negatives each anchor effectively looks at: exp of the entropy of the softmax over negatives alone.
 
@@ -236,14 +225,6 @@ def positive_pull(similarity: ArrayLike, partner: ArrayLike, temperature: Real) 
     return -g[np.arange(len(g)), np.asarray(partner)]
 
 
-def temperature_gradient(similarity: ArrayLike, partner: ArrayLike, temperature: Real) -> float:
-    """dL/dτ = mean over anchors of (s₊ − E_p[s]) / τ², in nats per unit of τ."""
-    s, p = _checked(similarity, partner)
-    tau = _temperature(temperature)
-    lead = np.nan_to_num(s[np.arange(len(s)), p][:, None] - s)  # Σ p (s₊ − s), without the cancellation of s₊ − E[s]
-    return float((softmax_rows(s, tau) * lead).sum(axis=1).mean() / tau**2)
-
-
 # -- the scale of a loss ----------------------------------------------------------------------------------------------
 def loss_ceiling(n: int, views: int = 2) -> float:
     """L when all embeddings of n images are equal (complete collapse): ln(views·n − 1) at every τ. L can be larger."""
@@ -294,66 +275,3 @@ def _log_mean_exp_cosine(dim: int, tau: float) -> float:
     if scaled > 0:
         return float(gammaln(dim / 2) + order * np.log(2 * tau) + np.log(scaled) + 1 / tau)
     return float(np.log(hyp0f1(dim / 2, 1 / (4 * tau**2))))  # I_ν underflowed: order far above 1/τ
-
-
-# -- geometry: which matrices are cosines of real vectors -------------------------------------------------------------
-def _gram(similarity: ArrayLike) -> Float64[np.ndarray, "m m"]:
-    s = _matrix(similarity)
-    np.fill_diagonal(s, 1)
-    gap = float(np.abs(s - s.T).max())
-    if gap > SYMMETRY_TOLERANCE:
-        rule = "symmetric: s[i, k] = s[k, i]"
-        raise DataError(sentence("similarity", rule, f"a difference of {gap:.3g}", "cosine has no direction"))
-    return (s + s.T) / 2
-
-
-def smallest_eigenvalue(similarity: ArrayLike) -> float:
-    """Least eigenvalue of the matrix with diagonal 1; below 0, no unit vectors have these cosines."""
-    return float(np.linalg.eigvalsh(_gram(similarity))[0])
-
-
-def nearest_realisable(similarity: ArrayLike, *, steps: int = 500, tolerance: float = 1e-10) -> np.ndarray:
-    """The closest matrix (Frobenius) that is the cosine matrix of real vectors: positive semidefinite, diagonal 1.
-
-    Source: Higham 2002, "Computing the nearest correlation matrix", algorithm 3.3 (alternating projections with
-    Dykstra's correction); a last rescaling makes diagonal and definiteness hold exactly.
-    """
-    y = _gram(similarity)
-    if np.linalg.eigvalsh(y)[0] >= 0:
-        return y
-    correction = np.zeros_like(y)
-    for _ in range(steps):
-        r = y - correction
-        x = _clip_eigenvalues(r)
-        correction = x - r
-        before, y = y, x.copy()
-        np.fill_diagonal(y, 1)
-        if np.abs(y - before).max() < tolerance:
-            break
-    return cosine_matrix(_square_root(_clip_eigenvalues(y)))
-
-
-def _clip_eigenvalues(s: np.ndarray) -> np.ndarray:
-    value, vector = np.linalg.eigh(s)
-    return (vector * np.maximum(value, 0)) @ vector.T
-
-
-def _square_root(s: np.ndarray) -> np.ndarray:
-    """Rows whose inner products are s, in as many dimensions as s has eigenvalues above rounding."""
-    value, vector = np.linalg.eigh(s)
-    keep = value > EIGENVALUE_TOLERANCE
-    return vector[:, keep] * np.sqrt(value[keep])
-
-
-def vectors_from(similarity: ArrayLike) -> Float64[np.ndarray, "m d"]:
-    """Unit vectors with these cosines, in as few dimensions as possible; unique up to rotation.
-
-    Raises:
-        DataError: no such vectors exist; `nearest_realisable` gives the closest matrix that has some.
-    """
-    s = _gram(similarity)
-    least = float(np.linalg.eigvalsh(s)[0])
-    if least < -EIGENVALUE_TOLERANCE * len(s):
-        rule = "the cosines of real vectors (no eigenvalue below 0)"
-        raise DataError(sentence("similarity", rule, round(least, 6), "take nearest_realisable(similarity)"))
-    return _square_root(s)

@@ -12,6 +12,7 @@ from pages.ui.components.temperature.view import read_view
 from pages.ui.text import catalogues
 from simclr_core import similarity as sim
 from simclr_core.presets import PRESETS, QUESTIONS
+from tests.geometry import nearest_realisable
 
 pytestmark = pytest.mark.browser
 ROOT = ".nx[data-ready]"
@@ -272,7 +273,7 @@ def test_an_impossible_matrix_says_so_and_is_not_trained(explorer):
     page.get_by_role("button", name="Nearest possible matrix").click()
     s = PRESETS["sheet"].similarity.copy()
     s[0, 2] = s[2, 0] = 0.85
-    near = sim.nearest_realisable(s)
+    near = nearest_realisable(s)
     assert total(page) == pytest.approx(sim.nt_xent_mean(near, PRESETS["sheet"].partner, 0.5), abs=5e-5)
     assert "14 cells moved: (1,3) 0.85→0.65" in page.locator(".under-matrix").inner_text()
     assert page.locator(".matrix rect.moved").count() == 28

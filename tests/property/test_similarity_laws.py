@@ -43,18 +43,16 @@ def test_loss_is_minus_log_of_the_positive_share(batch, tau):
 
 
 @given(batches(), taus, st.floats(1.0, 4.0))
-def test_entropy_never_falls_as_temperature_grows(batch, tau, factor):
+def test_effective_negatives_never_fall_as_temperature_grows(batch, tau, factor):
     s, partner = batch
-    assert (sim.row_entropy(s, tau * factor) >= sim.row_entropy(s, tau) - 1e-10).all()
     assert (sim.effective_negatives(s, partner, tau * factor) >= sim.effective_negatives(s, partner, tau) - 1e-9).all()
 
 
 @given(batches(), wide_taus)
-def test_effective_negatives_and_entropy_stay_in_range(batch, tau):
+def test_effective_negatives_stay_in_range(batch, tau):
     s, partner = batch
-    n_eff, h = sim.effective_negatives(s, partner, tau), sim.row_entropy(s, tau)
-    assert ((n_eff >= 1 - 1e-9) & (n_eff <= len(s) - 2 + 1e-9)).all()
-    assert ((h >= -1e-12) & (h <= np.log(len(s) - 1) + 1e-12)).all()
+    found = sim.effective_negatives(s, partner, tau)
+    assert ((found >= 1 - 1e-9) & (found <= len(s) - 2 + 1e-9)).all()
 
 
 @given(batches(), taus, st.floats(-5, 5))
@@ -82,16 +80,14 @@ def test_everything_is_finite_at_a_thousandth(batch):
         sim.softmax_rows(s, 1e-3),
         sim.nt_xent_rows(s, partner, 1e-3),
         sim.similarity_gradient(s, partner, 1e-3),
-        sim.row_entropy(s, 1e-3),
         sim.effective_negatives(s, partner, 1e-3),
-        sim.temperature_gradient(s, partner, 1e-3),
     ):
         assert np.isfinite(value).all()
 
 
 @given(batches(), st.floats(0.1, 5))
 @settings(max_examples=40)
-def test_gradients_agree_with_finite_differences(batch, tau):
+def test_the_gradient_agrees_with_finite_differences(batch, tau):
     s, partner = batch
     step, m = 1e-6, len(s)
     numeric = np.zeros((m, m))
@@ -102,9 +98,6 @@ def test_gradients_agree_with_finite_differences(batch, tau):
         numeric[:, k] = (sim.nt_xent_rows(up, partner, tau) - sim.nt_xent_rows(down, partner, tau)) / (2 * step)
     np.fill_diagonal(numeric, 0)
     np.testing.assert_allclose(sim.similarity_gradient(s, partner, tau), numeric, atol=1e-6)
-    wiggle = 1e-5 * tau
-    slope = (sim.nt_xent_mean(s, partner, tau + wiggle) - sim.nt_xent_mean(s, partner, tau - wiggle)) / (2 * wiggle)
-    np.testing.assert_allclose(sim.temperature_gradient(s, partner, tau), slope, rtol=1e-5, atol=1e-7)
 
 
 @given(batches(), taus)

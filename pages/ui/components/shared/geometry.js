@@ -62,7 +62,7 @@ export function realisable(least, m) {
 }
 
 // The closest matrix that is the cosine matrix of real vectors: alternating projections with Dykstra's correction
-// (Higham 2002, algorithm 3.3), step for step as `similarity.nearest_realisable`.
+// (Higham 2002, algorithm 3.3).
 export function nearestRealisable(s, steps = 500, tolerance = 1e-10) {
   let y = gram(s)
   if (eigen(y).values[0] >= 0) return y
