@@ -48,10 +48,7 @@ def share(view: View) -> None:
     """Write where the run stands into the URL; what is usual is left out."""
     usual = read_view()
     for name, value in view.items():
-        if value == usual[name]:  # type: ignore[literal-required]
-            st.query_params.pop(f"lab.{name}", None)
-        else:
-            st.query_params[f"lab.{name}"] = str(value)
+        state.share(f"lab.{name}", value, usual[name])  # type: ignore[literal-required]
 
 
 @st.fragment

@@ -18,7 +18,7 @@ from pages.ui.gallery import gallery
 from pages.ui.mapview import BY_LABEL, View, map_id, title, up_to_date
 from pages.ui.text import label, t
 from simclr_core.errors import RunError, sentence
-from simclr_core.exports import EXPORTS, MIME, export_map
+from simclr_core.exports import EXPORTS, export_map
 from simclr_core.maps import MAPS
 from simclr_core.records import EmbeddingTable
 from simclr_core.rowvalues import ROW_VALUES, available_values
@@ -198,7 +198,7 @@ def export_panel(view: View, chosen: Chosen) -> None:
         with st.container(horizontal=True):
             for kind, choice in EXPORTS.items():
                 st.download_button(
-                    label(choice.label), partial(export_bytes, view, kind, chosen), f"{view.run_name}-{view.id}.{kind}", MIME[kind],
+                    label(choice.label), partial(export_bytes, view, kind, chosen), f"{view.run_name}-{view.id}.{kind}", choice.mime,
                     key=f"map.export.{kind}", on_click="ignore",
                 )  # fmt: skip
 

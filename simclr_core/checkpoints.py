@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -187,15 +187,4 @@ def load_encoder(path: str | Path) -> Encoder:
 
 def inspect(path: str | Path) -> dict[str, Any]:
     """What `load_encoder` finds in a file, as JSON values."""
-    report = load_encoder(path).report
-    return {
-        "format": report.format,
-        "architecture": report.architecture,
-        "stem": report.stem,
-        "feature_dim": report.feature_dim,
-        "head": [list(shape) for shape in report.head],
-        "matched": report.matched,
-        "total": report.total,
-        "normalisation": report.normalisation,
-        "warnings": list(report.warnings),
-    }
+    return json.loads(json.dumps(asdict(load_encoder(path).report)))

@@ -19,7 +19,7 @@ from simclr_core.errors import ConfigError, RunError, sentence
 from simclr_core.progress import Progress
 from simclr_core.registry import Params, make_params, pick
 from simclr_core.store import RunDir, read_json
-from simclr_core.work import finishing, job_of, reporter, say, told
+from simclr_core.work import finishing, job_of, known_run, reporter, say, told
 
 
 def _images(args: Namespace, size: int | None, split: str) -> Any:
@@ -117,31 +117,17 @@ def diagnose(args: Namespace) -> dict[str, Any]:
 
     with job_of(args) as progress:
         table = load_embeddings(args.embeddings)
-        run = _known_run(args.run)
+        run = known_run(args.run, "--run") if args.run else None
         report = judge(
             table,
             pairs=load_pairs(args.pairs) if args.pairs else None,
             run=run,
-            references=_stored_references(run),
+            references=run.references if run else {},
             space=args.space if args.space in table.spaces else table.spaces[0],
             intervals=args.intervals,
             progress=progress,
         )
     return report_to_json(report) | causes_to_json(report, read_facts(run, table) if run else None)
-
-
-def _known_run(path: str | None) -> RunDir | None:
-    if not path:
-        return None
-    run = RunDir(path)
-    if not run.exists:
-        raise RunError(sentence("--run", "a run directory", path, "check the path"))
-    return run
-
-
-def _stored_references(run: RunDir | None) -> dict[str, Any]:
-    """The references that the run's own diagnosis measured."""
-    return read_json(run.path / "embeddings" / "report.json").get("references", {}) if run else {}
 
 
 def _settings(kind: type[Params], items: Sequence[str]) -> dict[str, Any]:

@@ -247,10 +247,15 @@ class RunConfig(Params):
     def resolved(self, n_images: int) -> RunConfig:
         """The same run with every automatic number that depends on the data filled in, so that it is fixed and shown."""
         train = self.train
-        low, high = AUTO_EPOCHS
-        epochs = train.epochs or min(max(round(AUTO_IMAGES_SEEN / n_images), low), high)
+        epochs = train.epochs or auto_epochs(n_images)
         lr = train.lr if train.lr is not None else auto_lr(train.optimizer, train.batch_size, train.lr_scaling)
         return replace(self, train=replace(train, epochs=epochs, lr=lr))
+
+
+def auto_epochs(n_images: int) -> int:
+    """Epochs in which about `AUTO_IMAGES_SEEN` pictures are seen."""
+    low, high = AUTO_EPOCHS
+    return min(max(round(AUTO_IMAGES_SEEN / max(n_images, 1)), low), high)
 
 
 RATE_AT_256 = {"muon": 0.02, "adamw": 3e-3, "sgd": 0.4, "lars": 1.2}

@@ -53,17 +53,17 @@ from simclr_core.spectrum import (
 SPHERE_ROWS = 5000  # points of the uniform sphere whose neighbours are searched: more would double a diagnosis
 
 
-def sphere_uniformity(d: int, t: float = HEAT) -> float:
+def sphere_uniformity(d: int) -> float:
     """`uniformity` of the uniform distribution on the sphere in d dimensions, the least there is: −3.94 for d = 128.
 
-    e^(−2t)·Γ(d/2)·(2/κ)^(d/2−1)·I_{d/2−1}(κ) with κ = 2t, summed as a series. Source: Wang & Isola 2020, appendix.
+    e^(−2t)·Γ(d/2)·(2/κ)^(d/2−1)·I_{d/2−1}(κ) with κ = 2t and t = 2, summed as a series. Source: Wang & Isola 2020, appendix.
     """
     term, total, m = 1.0, 1.0, 0
     while term > 1e-17 * total:
         m += 1
-        term *= t * t / (m * (d / 2 + m - 1))
+        term *= HEAT**2 / (m * (d / 2 + m - 1))
         total += term
-    return math.log(total) - 2 * t
+    return math.log(total) - 2 * HEAT
 
 
 Measure = Callable[[Cloud], float]

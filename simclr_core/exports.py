@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.records import Map
 from simclr_core.registry import Choice, Label, pick
-from simclr_core.tables import ABOUT
+from simclr_core.tables import ABOUT, about_map, columns_of, map_to_parquet
 
 Columns = Mapping[str, np.ndarray]
 
@@ -31,22 +30,15 @@ class Export(Choice[Callable[[Map, Columns], bytes]]):
     mime: str
 
 
-def about_map(m: Map) -> dict[str, Any]:
-    """What it takes to draw the map again, and how far to trust it."""
-    return {k: getattr(m, k) for k in ("method", "space", "params", "seed", "seconds", "trustworthiness")}
-
-
 def map_columns(m: Map, extra: Columns, class_names: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Join positions, labels, class names and per-row values into columns of one length.
 
     Raises:
         DataError: an extra column has another length, or the name of a column of the map.
     """
-    columns = {"index": m.index} | {axis: m.xy[:, i] for i, axis in enumerate("xyz"[: m.dims])}
-    if m.label is not None:
-        columns["label"] = m.label
-        if len(class_names) > m.label.max():
-            columns["class"] = np.array(class_names)[m.label]
+    columns = columns_of(m)
+    if m.label is not None and len(class_names) > m.label.max():
+        columns["class"] = np.array(class_names)[m.label]
     for name, values in extra.items():
         if name in columns or len(values) != len(m.index):
             rule = f"a new column name with {len(m.index)} values"
@@ -65,16 +57,6 @@ def _csv(m: Map, columns: Columns) -> bytes:
     return text.getvalue().encode("utf-8-sig")  # the mark makes spreadsheets read Chinese class names
 
 
-def _parquet(m: Map, columns: Columns) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table(dict(columns)).replace_schema_metadata({ABOUT: json.dumps(about_map(m), default=dict)})
-    buffer = BytesIO()
-    pq.write_table(table, buffer)
-    return buffer.getvalue()
-
-
 def _npz(m: Map, columns: Columns) -> bytes:
     buffer = BytesIO()
     about = np.array(json.dumps(about_map(m), default=dict))
@@ -91,7 +73,7 @@ EXPORTS: dict[str, Export] = {
     ),
     "parquet": Export(
         label=Label("Parquet (opens here again)", "Parquet（可在此重新打开）"),
-        run=_parquet,
+        run=map_to_parquet,
         mime="application/vnd.apache.parquet",
         source="Apache Parquet",
     ),
@@ -102,7 +84,6 @@ EXPORTS: dict[str, Export] = {
         source="NumPy npz, no pickle",
     ),
 }
-MIME = {name: entry.mime for name, entry in EXPORTS.items()}
 
 
 def export_for(path: str | Path) -> str:

@@ -12,7 +12,7 @@ FEWEST_VIEWS = 4
 DELTA, EPS = 1e-4, 1e-7  # the paper's: added to the scatter within images, and to each share
 
 
-def lidar(views: Float[np.ndarray, "n q d"], *, delta: float = DELTA) -> float:
+def lidar(views: Float[np.ndarray, "n q d"]) -> float:
     """Effective rank of Σw^−½ Σb Σw^−½, from 1 to min(n − 1, d).
 
     Σb is the covariance of the images' mean views, Σw the mean covariance of the views of one image plus δ on its
@@ -21,7 +21,6 @@ def lidar(views: Float[np.ndarray, "n q d"], *, delta: float = DELTA) -> float:
 
     Args:
         views: embeddings of q augmented views of each of n images, as the encoder gives them.
-        delta: added to the diagonal of Σw; 1e-4 in the paper.
 
     Raises:
         DataError: fewer than 2 images, fewer than 4 views of each, all images alike, NaN or infinity.
@@ -34,9 +33,9 @@ def lidar(views: Float[np.ndarray, "n q d"], *, delta: float = DELTA) -> float:
     x = views.astype(np.float64)
     middle = x.mean(axis=1)
     apart, around = middle - middle.mean(axis=0), (x - middle[:, None]).reshape(n * q, d)
-    within = around.T @ around / (n * q) + delta * np.eye(d)
+    within = around.T @ around / (n * q) + DELTA * np.eye(d)
     value, vector = np.linalg.eigh(within)
-    value = np.maximum(value, max(delta, np.finfo(np.float64).eps * value[-1]))  # what is less is rounding
+    value = np.maximum(value, max(DELTA, np.finfo(np.float64).eps * value[-1]))  # what is less is rounding
     whitened = apart @ (vector / np.sqrt(value)) / np.sqrt(n)
     between = np.maximum(np.linalg.eigvalsh(whitened.T @ whitened), 0)
     if not between.sum() > 0:

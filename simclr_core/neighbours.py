@@ -215,10 +215,6 @@ def _search(rows: np.ndarray, k: int, progress: Progress, visit: Visit | None) -
     return index, d2
 
 
-def _distance(d2: np.ndarray, metric: str) -> np.ndarray:
-    return d2 / 2 if metric == "cosine" else np.sqrt(d2)
-
-
 def nearest(
     x: Float[np.ndarray, "n d"], k: int, metric: str = "cosine", *, progress: Progress = silent
 ) -> NeighbourGraph:
@@ -238,7 +234,7 @@ def nearest(
     """
     rows = _prepared(x, k, len(x) - 1, metric)
     index, d2 = _search(rows, k, progress, None)
-    return NeighbourGraph(index=index, distance=_distance(d2, metric), metric=metric)
+    return NeighbourGraph(index=index, distance=d2 / 2 if metric == "cosine" else np.sqrt(d2), metric=metric)
 
 
 def nearest_with_energy(
@@ -274,19 +270,17 @@ def within(graph: NeighbourGraph, rows: Int[np.ndarray, " m"], k: int) -> Neighb
     return NeighbourGraph(index=index, distance=distance, metric=graph.metric)
 
 
-def nearest_to(
-    queries: Float[np.ndarray, "m d"], x: Float[np.ndarray, "n d"], k: int, metric: str = "cosine"
-) -> NeighbourGraph:
-    """The k rows of x nearest to each query, nearest first, equal distances by row number. 1 ≤ k ≤ n."""
+def nearest_to(queries: Float[np.ndarray, "m d"], x: Float[np.ndarray, "n d"], k: int) -> NeighbourGraph:
+    """The k rows of x nearest to each query by cosine, nearest first, equal distances by row number. 1 ≤ k ≤ n."""
     if queries.ndim != 2 or queries.shape[1:] != x.shape[1:]:
         raise DataError(sentence("queries", f"a matrix as wide as x ({x.shape[1:]})", queries.shape, "use one encoder"))
     require_finite("queries", queries)
-    both = _prepared(np.concatenate([queries, x]), k, len(x), metric)
+    both = _prepared(np.concatenate([queries, x]), k, len(x), "cosine")
     rows, others = both[: len(queries)], both[len(queries) :]
     index, d2 = np.empty((len(rows), k), np.int64), np.empty((len(rows), k))
     for part, columns, values in _dense(rows, others, k, None):
         index[part], d2[part] = columns, values
-    return NeighbourGraph(index=index, distance=_distance(d2, metric), metric=metric)
+    return NeighbourGraph(index=index, distance=d2 / 2, metric="cosine")
 
 
 def k_occurrence(graph: NeighbourGraph, n: int, k: int | None = None) -> Int[np.ndarray, " n"]:

@@ -21,7 +21,7 @@ from simclr_core.probes import knn_accuracy
 from simclr_core.progress import Progress, silent
 from simclr_core.records import CollapseReport, EmbeddingTable, ImageSet, PairTable, Split
 from simclr_core.sources import load_images
-from simclr_core.store import RunDir, read_json, write_atomic
+from simclr_core.store import RunDir, write_atomic
 from simclr_core.tables import load_embeddings, load_pairs, save_embeddings, save_map, save_pairs
 from simclr_core.verdict import diagnose, measure, report_to_json
 
@@ -68,7 +68,7 @@ def judge_again(run: RunDir) -> CollapseReport:
     """Diagnose a finished run anew, by the rules as they are now, beside the references it was first judged by."""
     folder = run.path / "embeddings"
     table, pairs = load_embeddings(folder / "encoder.npz"), load_pairs(folder / "pairs.npz")
-    return write_report(run, table, pairs, read_json(folder / "report.json").get("references", {}))
+    return write_report(run, table, pairs, run.references)
 
 
 def write_embeddings(

@@ -264,7 +264,6 @@ class SpaceReport:
     eigenvalue: Float[np.ndarray, " d"]
     k_occurrence: Int[np.ndarray, " n"]
     neighbours: NeighbourGraph
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,18 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from simclr_core.errors import ConfigError, RunError, sentence
+from simclr_core.errors import ConfigError, sentence
 from simclr_core.report_html import render
 from simclr_core.run_report import report_on
-from simclr_core.store import RunDir, write_atomic
-from simclr_core.work import job_of
-
-
-def _run(path: str) -> RunDir:
-    run = RunDir(path)
-    if not run.exists:
-        raise RunError(sentence("run", "a run directory", path, "check the path"))
-    return run
+from simclr_core.store import write_atomic
+from simclr_core.work import job_of, known_run
 
 
 def report(args: Namespace) -> dict[str, Any]:
@@ -29,7 +22,7 @@ def report(args: Namespace) -> dict[str, Any]:
             sentence("--out", "a file ending in .html or .json", args.out, "write for example report.html")
         )
     with job_of(args) as progress:
-        found = report_on(_run(args.run), progress=progress)
+        found = report_on(known_run(args.run), progress=progress)
         write_atomic(out.with_suffix(".json"), json.dumps(found.data, indent=1))
         if out.suffix == ".html":
             write_atomic(out, render(found, args.lang))
@@ -41,4 +34,4 @@ def timeline(args: Namespace) -> dict[str, Any]:
     from simclr_core.timeline import make_timeline
 
     with job_of(args) as progress:
-        return make_timeline(_run(args.run), progress)
+        return make_timeline(known_run(args.run), progress)

@@ -21,7 +21,6 @@ from simclr_core.registry import Label
 from simclr_core.run_report import Evidence, Group, RunReport
 from simclr_core.verdict import DIAGNOSES
 
-LANGUAGES = Label._fields
 REFERENCES = {
     "untrained": Label("Untrained", "未训练"),
     "pixels": Label("Raw pixels", "原始像素"),
@@ -123,15 +122,14 @@ def render(report: RunReport, language: str = "en") -> str:
 
     Args:
         report: from `report_on`.
-        language: one of `LANGUAGES`.
+        language: one of `Label._fields`.
     """
 
     def say(text: str | Label | Mapping[str, str], **values: Any) -> str:
         label = TEXT[text] if isinstance(text, str) else text
         words = label._asdict() if isinstance(label, Label) else label
-        return escape(
-            (words.get(language) or words["en"]).format(**values) if values else words.get(language) or words["en"]
-        )
+        found = words.get(language) or words["en"]
+        return escape(found.format(**values) if values else found)
 
     spaces = "".join(_space(report, space, say) for space in report.evidence)
     title = f"{say('title')}: {escape(report.name)}"

@@ -95,13 +95,12 @@ class RunReport:
 # -- the run -------------------------------------------------------------------------------------------------------------
 def diagnose_run(run: RunDir, progress: Progress = silent) -> CollapseReport:
     """The diagnosis of the embeddings that a run holds, beside its stored references."""
-    folder = run.path / "embeddings"
-    table = load_embeddings(folder / "encoder.npz")
+    table = load_embeddings(run.path / "embeddings" / "encoder.npz")
     return diagnose(
         table,
         pairs=_pairs(run),
         run=run if run.metrics_path.exists() else None,
-        references=read_json(folder / "report.json").get("references", {}),
+        references=run.references,
         space=table.spaces[0],
         progress=progress,
     )

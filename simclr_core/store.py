@@ -164,6 +164,11 @@ class RunDir(JobDir):
     def exists(self) -> bool:
         return (self.path / "config.json").exists()
 
+    @property
+    def references(self) -> dict[str, Any]:
+        """The numbers that its diagnosis was first set beside, {} where it has none."""
+        return read_json(self.path / "embeddings" / "report.json").get("references", {})
+
     def write_config(self, config: RunConfig, **info: Any) -> None:
         write_atomic(self.path / "config.json", json.dumps({"config": to_dict(config)} | info, indent=1))
 

@@ -120,19 +120,31 @@ def load_pairs(path: str | Path) -> PairTable:
     return PairTable(**matrices, **columns, **known)
 
 
-def save_map(m: Map, path: str | Path) -> None:
-    """Write a map as Parquet: index, x, y (z) and label; method, parameters and seed ride in the file's metadata."""
+def about_map(m: Map) -> dict[str, Any]:
+    """What it takes to draw the map again, and how far to trust it."""
+    return {k: getattr(m, k) for k in ("method", "space", "params", "seed", "seconds", "trustworthiness")}
+
+
+def columns_of(m: Map) -> dict[str, np.ndarray]:
+    """A map as columns of one length: index, x, y (z), and label where there are any."""
+    columns = {"index": m.index} | {axis: m.xy[:, i].astype(np.float32) for i, axis in enumerate("xyz"[: m.dims])}
+    return columns if m.label is None else columns | {"label": m.label}
+
+
+def map_to_parquet(m: Map, columns: Mapping[str, np.ndarray]) -> bytes:
+    """Columns as Parquet; method, parameters and seed ride in the file's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {"index": m.index} | {axis: m.xy[:, i].astype(np.float32) for i, axis in enumerate("xyz"[: m.dims])}
-    if m.label is not None:
-        columns["label"] = m.label
-    about = {k: getattr(m, k) for k in ("method", "space", "params", "seed", "seconds", "trustworthiness")}
-    table = pa.table(columns).replace_schema_metadata({ABOUT: json.dumps(about, default=dict)})
+    table = pa.table(dict(columns)).replace_schema_metadata({ABOUT: json.dumps(about_map(m), default=dict)})
     buffer = BytesIO()
     pq.write_table(table, buffer)
-    write_atomic(Path(path), buffer.getvalue())
+    return buffer.getvalue()
+
+
+def save_map(m: Map, path: str | Path) -> None:
+    """Write a map as Parquet."""
+    write_atomic(Path(path), map_to_parquet(m, columns_of(m)))
 
 
 def load_map(path: str | Path) -> Map:

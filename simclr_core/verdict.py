@@ -6,7 +6,7 @@ The verdict is the first diagnosis that fails, in the order of the dict; a warni
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -229,22 +229,6 @@ def diagnose(
     return CollapseReport(top=space, spaces=reports)
 
 
-def _finding_json(finding: Finding) -> dict[str, Any]:
-    return {
-        "id": finding.id,
-        "severity": finding.severity,
-        "value": finding.value,
-        "threshold": finding.threshold,
-        "reference": dict(finding.reference),
-        "sentence": finding.sentence,
-        "sentences": dict(finding.sentences),
-        "source": finding.source,
-        "interval": finding.interval,
-        "unsure": finding.unsure,
-        "threshold_source": finding.threshold_source,
-    }
-
-
 def _space_json(report: SpaceReport) -> dict[str, Any]:
     remedy = DIAGNOSES[report.verdict].help._asdict() if report.verdict in DIAGNOSES else None
     return {
@@ -253,7 +237,7 @@ def _space_json(report: SpaceReport) -> dict[str, Any]:
         "verdict": report.verdict,
         "severity": report.severity,
         "remedy": remedy,
-        "findings": [_finding_json(f) for f in report.findings],
+        "findings": [asdict(f) | {"sentence": f.sentence, "unsure": f.unsure} for f in report.findings],
         "metrics": dict(report.metrics),
         "intervals": dict(report.intervals),
         "beside": {name: dict(values) for name, values in report.references.items()},

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from simclr_core.errors import SimclrError
+from simclr_core.errors import RunError, SimclrError, sentence
 from simclr_core.progress import Progress, Stopped
 from simclr_core.store import JobDir, RunDir
 
@@ -78,3 +78,11 @@ def finishing(run: RunDir) -> Progress:
         return False
 
     return report
+
+
+def known_run(path: str, name: str = "run") -> RunDir:
+    """A run directory that an option called `name` points at; `RunError` where there is none."""
+    run = RunDir(path)
+    if not run.exists:
+        raise RunError(sentence(name, "a run directory", path, "check the path"))
+    return run

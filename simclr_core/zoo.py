@@ -314,6 +314,7 @@ CIFAR = Specimen(
     help=Label("The same on photographs.", "同样的设置，用照片。"),
     source="Chen et al. 2020",
 )
+EVERY = ZOO | {CIFAR.pictures: CIFAR}  # CIFAR-10 is no part of the package: it is trained on where somebody has it
 
 
 # -- what came out -------------------------------------------------------------------------------------------------------
@@ -322,9 +323,8 @@ Row = Mapping[str, Any]
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
     """The rows with their totals: failures named of those counted, healthy runs called no collapse, of all."""
-    known = ZOO | {CIFAR.pictures: CIFAR}
-    failures = [row["right"] for row in rows if not known[row["zoo"]].control and row["right"] is not None]
-    controls = [row["right"] for row in rows if known[row["zoo"]].control]
+    failures = [row["right"] for row in rows if not EVERY[row["zoo"]].control and row["right"] is not None]
+    controls = [row["right"] for row in rows if EVERY[row["zoo"]].control]
     confusion = {
         name: {
             space: dict(Counter(row["verdicts"][space] for row in rows if row["zoo"] == name)) for space in ("z", "h")

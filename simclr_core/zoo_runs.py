@@ -25,7 +25,7 @@ from simclr_core.records import ImageSet
 from simclr_core.sources import load_images
 from simclr_core.store import RunDir, read_json, read_metrics, write_atomic
 from simclr_core.train import STATE, Training
-from simclr_core.zoo import CIFAR, PREFIX, STOPPED, TEST, TRAIN, ZOO, Specimen, as_they_are, run_name
+from simclr_core.zoo import CIFAR, EVERY, PREFIX, STOPPED, TEST, TRAIN, ZOO, Specimen, as_they_are, run_name
 
 
 class Unpaired(Learner):
@@ -142,7 +142,7 @@ def visit(
 def on_disk(out: Path) -> list[dict[str, Any]]:
     """The rows of every finished run of the zoo in a folder, in the order of the entries."""
     rows = []
-    for name, specimen in (ZOO | {CIFAR.pictures: CIFAR}).items():
+    for name, specimen in EVERY.items():
         runs = [RunDir(path) for path in out.glob(f"{PREFIX}{name}-*")]
         rows += sorted((row_of(specimen, r) for r in runs if "result" in r.status()), key=lambda row: row["seed"])
     return rows

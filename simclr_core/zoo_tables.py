@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simclr_core.errors import DataError, sentence
-from simclr_core.zoo import CIFAR, ZOO, Row
+from simclr_core.zoo import EVERY, Row
 
 
 def entries_table() -> str:
@@ -17,7 +17,7 @@ def entries_table() -> str:
         "| entry | what is done | space | accepted verdicts | why it fails | source |",
         "|---|---|---|---|---|---|",
     ]
-    for name, s in (ZOO | {CIFAR.pictures: CIFAR}).items():
+    for name, s in EVERY.items():
         accepted = ", ".join(f"`{a}`" for a in s.accepted) or ("none of the collapses" if s.control else "not counted")
         space = "h, z" if s.control else s.space
         lines.append(f"| `{name}` | {s.label.en} | {space} | {accepted} | {s.help.en} | {s.source} |")
@@ -41,7 +41,7 @@ def results_table(result: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, counts in result["confusion"].items():
-        s = (ZOO | {CIFAR.pictures: CIFAR})[name]
+        s = EVERY[name]
         rows = [row for row in result["runs"] if row["zoo"] == name]
         right = "–" if rows[0]["right"] is None else f"{sum(row['right'] for row in rows)} of {len(rows)}"
         z, h = (_counts(counts[space], s.accepted if space == s.space else ()) for space in ("z", "h"))

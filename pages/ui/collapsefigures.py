@@ -56,13 +56,11 @@ def occurrence_bars(count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(held)) * width, held
 
 
-def occurrence(
-    count: np.ndarray, hubs: np.ndarray, *, x_title: str, y_title: str, mean: str, hub: str, height: int = 300
-) -> go.Figure:
+def occurrence(count: np.ndarray, hubs: np.ndarray, *, x_title: str, y_title: str, mean: str, hub: str) -> go.Figure:
     """How many rows are so often among others' nearest; the rows `hubs` are marked, since their bars are too low to see."""
     first, held = occurrence_bars(count)
     width = bar_width(int(count.max()))
-    figure = figures.blank(x_title, y_title, height=height)
+    figure = figures.blank(x_title, y_title, height=300)
     figure.add_bar(
         x=first + (width - 1) / 2, y=held, width=width * 0.92, marker={"color": figures.PALETTE[0]}, name=y_title,
         customdata=np.column_stack([first, first + width - 1]), showlegend=False,

@@ -116,7 +116,6 @@ def histogram(
     y_title: str,
     bins: int = 60,
     limits: tuple[float, float] | None = None,
-    references: Sequence[Reference] = (),
     height: int = 320,
 ) -> go.Figure:
     """Shares of several samples over common bins, told apart by colour and pattern."""
@@ -133,8 +132,6 @@ def histogram(
             opacity=0.8,
             marker={"color": PALETTE[i % 4], "line": {"width": 0}, "pattern": pattern | {"shape": PATTERNS[i % 4]}},
         )
-    for reference in references:
-        add_mark(figure, reference)
     figure.update_layout(barmode="overlay", bargap=0, showlegend=len(series) > 1)
     return figure
 
@@ -165,7 +162,6 @@ def heat(
     rows: Sequence[str],
     columns: Sequence[str],
     limits: tuple[float, float] | None = None,
-    digits: int = 2,
     height: int = 320,
 ) -> go.Figure:
     """A matrix, row 1 on top, each cell with its number while there are at most 400 cells."""
@@ -178,7 +174,7 @@ def heat(
         zmin=low,
         zmax=high,
         colorscale="Cividis",
-        texttemplate=f"%{{z:.{digits}f}}" if np.size(values) <= 400 else None,
+        texttemplate="%{z:.2f}" if np.size(values) <= 400 else None,
         hovertemplate="%{y} · %{x}: %{z}<extra></extra>",
         colorbar={"thickness": 10, "outlinewidth": 0},
     )

@@ -12,14 +12,13 @@ import re
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from pages.ui import state
 from pages.ui.classroom import refuse
 from pages.ui.text import label, t
-from pages.ui.widgets import KEEP
+from pages.ui.widgets import KEEP, choose
 from simclr_core.errors import DataError, RunError, sentence
 from simclr_core.store import RunDir, require_space, write_atomic
 
@@ -71,14 +70,7 @@ def choose_images(key: str) -> str | None:
     """Choose a source of pictures and its path; the spec, or None while a path is still missing."""
     from simclr_core.sources import SOURCES
 
-    name = st.selectbox(
-        t("loading.images"),
-        list(SOURCES),
-        format_func=lambda n: label(SOURCES[n].label),
-        key=f"{key}.source",
-        persist_state=KEEP,
-        help=t("loading.images_help"),
-    )
+    name = choose(SOURCES, t("loading.images"), f"{key}.source", note=t("loading.images_help"))
     source = SOURCES[name]
     if not source.argument:
         return name
@@ -96,7 +88,7 @@ def choose_images(key: str) -> str | None:
 
 
 # -- embeddings that came alone ------------------------------------------------------------------------------------------
-def import_embeddings(source: Path | bytes, name: str, *, images: str | None = None) -> RunDir:
+def import_embeddings(source: Path | bytes, name: str) -> RunDir:
     """Make a run of an embedding file: an npz with h and/or z (label, index optional), or a .npy matrix.
 
     The file is read, checked and written again as the app's own table, so nothing of the original is kept unread.
@@ -112,7 +104,7 @@ def import_embeddings(source: Path | bytes, name: str, *, images: str | None = N
         save_embeddings(table, partial / "embeddings" / "encoder.npz")
         if incoming.is_relative_to(partial):
             incoming.unlink()
-        about: dict[str, Any] = {"images": images, "rows": len(table), "time": time.time()}
+        about = {"rows": len(table), "time": time.time()}
         write_atomic(partial / "config.json", json.dumps({"imported": about}, indent=1))
         RunDir(partial).write_status(state="done", message="", progress=1.0)
         partial.rename(path)

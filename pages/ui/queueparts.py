@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -17,9 +17,6 @@ from pages.ui.quiz import question
 from pages.ui.text import escape_markdown, t
 from pages.ui.widgets import KEEP
 from simclr_core import negatives as neg
-
-if TYPE_CHECKING:
-    pass
 
 STEP, LAST_STEP = "queue.step", 60
 TOY = {"batch": 4, "queue": 24, "images": 24}  # 22, 24 and 23 negatives: alike in number, not in age

@@ -110,12 +110,7 @@ def _read_url(book: Book) -> None:
 
 def share(book: Book) -> None:
     """Write the answers into the URL, so that they survive a reload."""
-    packed = workbook.pack(book.answers)
-    if packed:
-        st.query_params[ANSWERS] = packed
-    else:
-        st.query_params.pop(ANSWERS, None)
-    st.session_state[SEEN] = packed or None
+    state.share(ANSWERS, workbook.pack(book.answers), "")
 
 
 # -- which sheet, which exercise ---------------------------------------------------------------------------------------

@@ -55,10 +55,10 @@ def current() -> RunDir | None:
     return available_runs().get(st.session_state.get(RUN_KEY) or "")
 
 
-def require_run(*, embeddings: bool = True) -> RunDir:
+def require_run() -> RunDir:
     """The loaded run, or a page that says how to get one. Ends the page when there is none, or none with embeddings."""
     run = current()
-    if run is not None and (not embeddings or embeddings_path(run).exists()):
+    if run is not None and has_table(run):
         return run
     with st.container(border=True):
         key = "none" if run is None else "unfinished"
@@ -123,7 +123,7 @@ def changed_in_url(name: str) -> str | None:
     return None if in_url == st.session_state.get(f"_{name}_in_url") else in_url
 
 
-def share(name: str, value: str | int | None, default: str | int | None) -> None:
+def share(name: str, value: object, default: object) -> None:
     """Write a value into the URL, or take it out where it is the default."""
     wanted = None if value is None or value == default else str(value)
     if wanted is None:
@@ -230,9 +230,8 @@ def _stamp(path: Path) -> tuple[str, int, int]:
     return str(path), stat.st_mtime_ns, stat.st_size
 
 
-def _frozen(record: Any, names: Iterable[str]) -> Any:
-    for name in names:
-        column = getattr(record, name)
+def _frozen(record: Any) -> Any:
+    for column in vars(record).values():
         if isinstance(column, np.ndarray):
             column.flags.writeable = False
     return record
@@ -242,7 +241,7 @@ def _frozen(record: Any, names: Iterable[str]) -> Any:
 def _table(path: str, mtime: int, size: int) -> EmbeddingTable:
     from simclr_core.tables import load_embeddings
 
-    return _frozen(load_embeddings(path), ("h", "z", "label", "index"))
+    return _frozen(load_embeddings(path))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -268,14 +267,14 @@ def _metrics(path: str, mtime: int, size: int) -> list[dict[str, Any]]:
 def _pairs(path: str, mtime: int, size: int) -> PairTable:
     from simclr_core.tables import load_pairs
 
-    return _frozen(load_pairs(path), ("z_a", "z_b", "h_a", "h_b", "label", "index"))
+    return _frozen(load_pairs(path))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _map(path: str, mtime: int, size: int) -> Map:
     from simclr_core.tables import load_map
 
-    return _frozen(load_map(path), ("xy", "label", "index"))
+    return _frozen(load_map(path))
 
 
 def look_at_another(names: Sequence[str]) -> None:

@@ -17,12 +17,11 @@ from pages.ui.classroom import public, read_only, refuse, source
 from pages.ui.text import escape_markdown, label, t
 from pages.ui.widgets import choose, prefill, record
 from simclr_core.config import (
-    AUTO_EPOCHS,
-    AUTO_IMAGES_SEEN,
     AugmentConfig,
     ModelConfig,
     RunConfig,
     TrainConfig,
+    auto_epochs,
     auto_lr,
     to_dict,
 )
@@ -200,9 +199,7 @@ def train_part(n_images: int) -> TrainConfig:
     from simclr_core.objectives import OBJECTIVES
 
     objective = choose(OBJECTIVES, t("train.objective"), "train.objective")
-    low, high = AUTO_EPOCHS
-    epochs = min(max(round(AUTO_IMAGES_SEEN / max(n_images, 1)), low), high)
-    main = record(TrainConfig, "train.train", only=MAIN, suggest={"epochs": epochs}, columns=3)
+    main = record(TrainConfig, "train.train", only=MAIN, suggest={"epochs": auto_epochs(n_images)}, columns=3)
     own = objective_params(objective)
     with st.expander(t("train.more"), icon=":material/tune:"):
         suggest = SUGGEST | {"lr": auto_lr(TrainConfig().optimizer, main.batch_size), "threads": jobs.threads_to_use()}

@@ -76,7 +76,9 @@ def widget(f: Field[Any], key: str, begin: Any, suggestion: Any = None) -> Any:
     return _DRAW[meta["kind"]](meta, text, note, key, begin)
 
 
-def choose(family: Mapping[str, Choice[Any]], name: str, key: str, *, start: str | None = None) -> str:
+def choose(
+    family: Mapping[str, Choice[Any]], name: str, key: str, *, start: str | None = None, note: str | None = None
+) -> str:
     """Choose an entry of a family by its label.
 
     Args:
@@ -84,10 +86,13 @@ def choose(family: Mapping[str, Choice[Any]], name: str, key: str, *, start: str
         name: what the family is called.
         key: the widget's key.
         start: the entry to begin with.
+        note: what explains the choice.
     """
     names = list(family)
     index = names.index(start) if start in names else 0
-    return st.selectbox(name, names, index, format_func=lambda n: label(family[n].label), key=key, persist_state=KEEP)
+    return st.selectbox(
+        name, names, index, format_func=lambda n: label(family[n].label), key=key, help=note, persist_state=KEEP
+    )
 
 
 def figure_with_table(figure: Any, rows: Any, key: str, *, caption: str = "", alt: str | None = None) -> None:

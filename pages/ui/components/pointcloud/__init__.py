@@ -16,31 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui.text import t, tag
+from pages.ui.text import t, tag, texts_under
 
 HERE = Path(__file__).parent
 PARTS = ("scene.js", "paint.js", "view.js", "pointcloud.js")  # one module: a component cannot import its neighbours
-TEXTS = [
-    "tools",
-    "move",
-    "lasso",
-    "box",
-    "in",
-    "out",
-    "home",
-    "pictures",
-    "clear",
-    "legend",
-    "isolate",
-    "unknown",
-    "class",
-    "image",
-    "chosen",
-    "hint2",
-    "hint3",
-    "failed",
-    "repeat",
-]
 
 _COMPONENT = st.components.v2.component(
     "pointcloud",
@@ -135,7 +114,7 @@ def pointcloud(data: CloudData, key: str) -> None:
             "height": data.height,
             "start": start,
             "lang": tag(),
-            "text": {name: t(f"pointcloud.{name}") for name in TEXTS},
+            "text": {name: t(f"pointcloud.{name}") for name in texts_under("pointcloud.")},
         },
         on_selection_change=lambda: None,
         on_picked_change=lambda: None,
