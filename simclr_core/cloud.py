@@ -50,9 +50,10 @@ class Knots:
     clusters: float
     share: float
 
-    def crumbled(self, share: float = KNOT_SHARE, fewest: float = KNOT_FEWEST) -> bool:
+    @property
+    def crumbled(self) -> bool:
         """Whether most rows sit in three or more clusters; two are one line."""
-        return self.share >= share and self.clusters >= fewest
+        return self.share >= KNOT_SHARE and self.clusters >= KNOT_FEWEST
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

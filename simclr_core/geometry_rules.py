@@ -1,6 +1,6 @@
 """Rules that look at one space alone: collapse onto a point, few directions, a cone, clusters, copies, hubs.
 
-Thresholds are the fields of each rule's parameter record. They were set on nine synthetic clouds of known illness and
+Thresholds are the fields of each rule's record. They were set on nine synthetic clouds of known illness and
 on encoders that learned well, whose post-ReLU h has a mean cosine of .65, a rank of a tenth of its width and 15 % of
 rows with a neighbour at cosine .99: none of that may be called a collapse.
 """
@@ -10,11 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simclr_core.cloud import KNOT_FEWEST, KNOT_SHARE
 from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
-from simclr_core.registry import Label, number
-from simclr_core.spectrum import CLIFF, LATE, LIVE, TAIL, USED, USED_POSITIVE, cloud_cliff
+from simclr_core.spectrum import LIVE, USED, cloud_cliff, enough_used
 
 
 # -- complete ------------------------------------------------------------------------------------------------
@@ -24,12 +22,10 @@ class CompleteLimits(Limits):
 
     SOURCE = "clouds around one point, with and without outliers; an untrained ResNet-18's h still has .10"
 
-    fail: float = number(0.05, 0, 1, Label("std ratio that fails", "判为不合格的离散度"))
-    warn: float = number(0.1, 0, 1, Label("std ratio that warns", "提示的离散度"))
-    spread: float = number(0.05, 0, 1, Label("1 − mean cosine above which rows differ", "行有差异的 1 − 平均余弦"))
-    median: float = number(
-        0.9975, 0, 1, Label("cosine of four pairs in five that fails", "五分之四的行对余弦达到此值即不合格")
-    )
+    fail: float = 0.05  # std ratio that fails
+    warn: float = 0.1  # std ratio that warns
+    spread: float = 0.05  # 1 − mean cosine above which rows differ
+    median: float = 0.9975  # cosine of four pairs in five that fails
 
 
 def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
@@ -70,24 +66,15 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
 # -- dimensional ---------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionalLimits(Limits):
-    """A cliff in the spectrum, a variance carried by two or three directions, or half of the directions at zero."""
+    """A variance carried by two or three directions, or half of them at zero; what a cliff is stands in `spectrum`."""
 
     SOURCE = "clouds of known rank; h of encoders that learned well uses 8 to 15 of 128 to 512 directions"
 
-    used: float = number(USED, 0, 1, Label("share of directions before a cliff", "断崖前的方向占比"))
-    used_positive: float = number(
-        USED_POSITIVE, 0, 1, Label("… after a ReLU, where units die", "……经过 ReLU 后（单元会失活）")
-    )
-    cliff: float = number(
-        CLIFF, 1, 1e6, Label("ratio of eigenvalues that is a cliff", "视为断崖的特征值之比"), log=True
-    )
-    late: float = number(LATE, 1, 1e6, Label("… in the last 40 %", "……在最后 40 % 处"), log=True)
-    tail: float = number(TAIL, 0, 1, Label("most variance behind a cliff", "断崖后的最大方差占比"))
-    live: float = number(0.5, 0, 1, Label("share of eigenvalues above 1e-6", "大于 1e-6 的特征值占比"))
-    columns: float = number(0.75, 0, 1, Label("share of columns that vary", "有变化的列占比"))
-    few: float = number(4.0, 1, 100, Label("participation ratio that fails, at most", "判为不合格的参与比上限"))
-    loud: float = number(5.0, 1, 100, Label("times as many in unit rows: loud rows", "单位行中的倍数：少数行过强"))
-    warn_share: float = number(0.15, 0, 1, Label("participation ratio / width that warns", "提示的参与比 / 维数"))
+    live: float = 0.5  # share of eigenvalues above 1e-6
+    columns: float = 0.75  # share of columns that vary
+    few: float = 4.0  # participation ratio that fails, at most
+    loud: float = 5.0  # times as many in unit rows: loud rows
+    warn_share: float = 0.15  # participation ratio / width that warns
 
 
 def few_directions(d: int, most: float) -> float:
@@ -117,20 +104,9 @@ def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
 
 def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None:
     """The first sign of dimensional collapse, or None."""
+    if cliff := _cliff(e):
+        return cliff
     live, pr, limit = e.need("live_share"), e.need("participation_ratio"), e.cloud.rank_limit
-    used = limits.used_positive if e.cloud.positive_only else limits.used
-    cliff, drop = cloud_cliff(
-        e.cloud, limits.used, limits.used_positive, cliff=limits.cliff, late=limits.late, tail=limits.tail
-    )
-    if cliff < limit:
-        text = say(
-            "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop}-fold.",
-            "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop} 倍。",
-            k=cliff,
-            m=limit,
-            drop=f"{drop:,.0f}" if drop < 1e6 else ">1,000,000",
-        )
-        return Judgement("fail", cliff / limit, "cliff_share", used, text)
     # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
     moving = e.need("moving_share")
     if moving < limits.columns:
@@ -161,6 +137,21 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
     return None
 
 
+def _cliff(e: Evidence) -> Judgement | None:
+    cliff, drop = cloud_cliff(e.cloud)
+    limit = e.cloud.rank_limit
+    if cliff == limit:
+        return None
+    text = say(
+        "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop}-fold.",
+        "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop} 倍。",
+        k=cliff,
+        m=limit,
+        drop=f"{drop:,.0f}" if drop < 1e6 else ">1,000,000",
+    )
+    return Judgement("fail", cliff / limit, "cliff_share", enough_used(e.cloud), text)
+
+
 def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
     live, pr, d = e.need("live_share"), e.need("participation_ratio"), e.cloud.d
     few = few_directions(d, limits.few)
@@ -174,9 +165,9 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
             d=d,
         )
         return Judgement("warn", pr, "participation_ratio", bound, text)
-    if live < limits.used:
+    if live < USED:
         text = say("{x:.0%} of the directions are dead.", "{x:.0%} 的方向已失效。", x=1 - live)
-        return Judgement("warn", live, "live_share", limits.used, text)
+        return Judgement("warn", live, "live_share", USED, text)
     text = say(
         "About {pr:.0f} of {d} directions carry the variance and {live:.0%} are in use: no dimensional collapse.",
         "约 {pr:.0f}（共 {d}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍缩。",
@@ -194,10 +185,10 @@ class ConeLimits(Limits):
 
     SOURCE = "clouds with a known offset; h after a ReLU that learned well has .65, untrained .98"
 
-    fail: float = number(0.8, 0, 1, Label("mean cosine that fails", "判为不合格的平均余弦"))
-    warn: float = number(0.6, 0, 1, Label("mean cosine that warns", "提示的平均余弦"))
-    fail_positive: float = number(0.96, 0, 1, Label("… after a ReLU", "……经过 ReLU 后"))
-    warn_positive: float = number(0.9, 0, 1, Label("… after a ReLU, warning", "……经过 ReLU 后，提示"))
+    fail: float = 0.8  # mean cosine that fails
+    warn: float = 0.6  # mean cosine that warns
+    fail_positive: float = 0.96  # … after a ReLU
+    warn_positive: float = 0.9  # … after a ReLU, warning
 
 
 def cone(e: Evidence, limits: ConeLimits) -> Judgement:
@@ -233,21 +224,18 @@ class ClusterLimits(Limits):
 
     SOURCE = "mixtures of known width; real encoders show no gap"
 
-    fail: float = number(2.5, 1, 1e6, Label("ratio of the gap's ends that fails", "判为不合格的间隙比"), log=True)
-    warn: float = number(1.7, 1, 1e6, Label("ratio of the gap's ends that warns", "提示的间隙比"), log=True)
-    share: float = number(KNOT_SHARE, 0, 1, Label("share of rows in clusters", "簇内行的占比"))
-    fewest: float = number(KNOT_FEWEST, 1, 100, Label("fewest clusters", "最少簇数"))
+    fail: float = 2.5  # ratio of the gap's ends that fails
+    warn: float = 1.7  # ratio of the gap's ends that warns
 
 
 def tight_clusters(e: Evidence, limits: ClusterLimits) -> float:
     """Effective number of tight clusters that most rows sit in; 0 where there are none, or two: those are one line."""
     knots = e.cloud.knots
-    return knots.clusters if knots.crumbled(limits.share, limits.fewest) and knots.gap >= limits.fail else 0.0
+    return knots.clusters if knots.crumbled and knots.gap >= limits.fail else 0.0
 
 
 def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
-    knots = e.cloud.knots
-    gap = knots.gap if knots.crumbled(limits.share, limits.fewest) else 1.0
+    knots, gap = e.cloud.knots, e.need("cluster_gap")
     severity = grade(gap, limits.warn, limits.fail)
     if severity == "ok":
         text = say(
@@ -272,8 +260,8 @@ class DuplicatesLimits(Limits):
 
     SOURCE = "vecscope 0.2 (10 % fails), at .999 instead of .99"
 
-    fail: float = number(0.10, 0, 1, Label("share that fails", "判为不合格的占比"))
-    warn: float = number(0.02, 0, 1, Label("share that warns", "提示的占比"))
+    fail: float = 0.10  # share that fails
+    warn: float = 0.02  # share that warns
 
 
 def duplicates(e: Evidence, limits: DuplicatesLimits) -> Judgement:
@@ -294,14 +282,12 @@ class HubsLimits(Limits):
 
     SOURCE = "vecscope 0.2 (skewness 4 fails); reach and antihubs: clouds with and without planted hubs"
 
-    fail: float = number(4.0, 0, 100, Label("skewness that fails", "判为不合格的偏度"))
-    warn: float = number(2.0, 0, 100, Label("skewness that warns", "提示的偏度"))
-    antihubs: float = number(0.22, 0, 1, Label("share of antihubs that must go with it", "须同时达到的反枢纽占比"))
-    reach: float = number(
-        0.2, 0, 1, Label("… or rows with one hub among their nearest", "……或以同一枢纽为近邻的行占比")
-    )
-    everyone: float = number(0.6, 0, 1, Label("… which fails with the warning skewness", "……配合提示偏度即不合格"))
-    alone: float = number(10.0, 0, 100, Label("skewness that fails by itself", "单独即不合格的偏度"))
+    fail: float = 4.0  # skewness that fails
+    warn: float = 2.0  # skewness that warns
+    antihubs: float = 0.22  # share of antihubs that must go with it
+    reach: float = 0.2  # … or rows with one hub among their nearest
+    everyone: float = 0.6  # … which fails with the warning skewness
+    alone: float = 10.0  # skewness that fails by itself
 
 
 def hubs(e: Evidence, limits: HubsLimits) -> Judgement:

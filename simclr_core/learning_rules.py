@@ -13,7 +13,7 @@ from simclr_core.cloud import Undefined
 from simclr_core.diagnostics import sphere_uniformity
 from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
-from simclr_core.registry import Label, number
+from simclr_core.registry import Label
 
 
 def purity_gain(e: Evidence) -> tuple[float, bool]:
@@ -31,12 +31,12 @@ class ShortcutLimits(Limits):
 
     SOURCE = "chosen on seeds 0 and 1 of the failure zoo (docs/zoo.md), held on seed 2"
 
-    auc: float = number(0.99, 0.5, 1, Label("AUC of the pairs", "视图对的 AUC"))
-    twin: float = number(0.6, 0, 1, Label("share of twins found first", "孪生视图排第一的占比"))
-    gain: float = number(0.04, 0, 1, Label("purity gain over untrained that fails", "判为不合格的纯度增益"))
-    easy: float = number(0.9, 0.5, 1, Label("AUC before training that is too easy", "训练前 AUC 达此值即任务太易"))
-    gain_easy: float = number(0.08, 0, 1, Label("… purity gain that fails then", "……此时判为不合格的纯度增益"))
-    gain_chance: float = number(0.05, 0, 1, Label("… over chance, untrained unknown", "……未训练值未知时，超出随机"))
+    auc: float = 0.99  # AUC of the pairs
+    twin: float = 0.6  # share of twins found first
+    gain: float = 0.04  # purity gain over untrained that fails
+    easy: float = 0.9  # AUC before training that is too easy
+    gain_easy: float = 0.08  # … purity gain that fails then
+    gain_chance: float = 0.05  # … over chance, untrained unknown
 
 
 def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
@@ -94,13 +94,13 @@ class UndertrainedLimits(Limits):
 
     SOURCE = "runs stopped early: a fifth of the way is passed within the first epoch; views: the zoo's batch of two"
 
-    fail: float = number(0.2, 0, 1, Label("share of the way that fails", "判为不合格的进度"))
-    warn: float = number(0.35, 0, 1, Label("share of the way that warns", "提示的进度"))
-    falling: float = number(0.05, 0, 1, Label("late fall that warns", "提示的后期降幅"))
-    views: float = number(0.65, 0, 1, Label("AUC's way from untrained to 1", "AUC 从未训练到 1 的进度"))
-    purity: float = number(0.05, 0, 1, Label("… purity gain that clears", "……可排除嫌疑的纯度增益"))
-    kind: float = number(0.5, 0, 1, Label("… unless so many are of one class", "……除非同类占比达此值"))
-    room: float = number(0.1, 0, 1, Label("… where there is so much to gain", "……尚有如此提升空间时"))
+    fail: float = 0.2  # share of the way that fails
+    warn: float = 0.35  # share of the way that warns
+    falling: float = 0.05  # late fall that warns
+    views: float = 0.65  # AUC's way from untrained to 1
+    purity: float = 0.05  # … purity gain that clears
+    kind: float = 0.5  # … unless so many are of one class
+    room: float = 0.1  # … where there is so much to gain
 
 
 def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
@@ -161,9 +161,9 @@ class OverUniformLimits(Limits):
 
     SOURCE = "chosen: views as far apart as at 60 degrees on an evenly filled sphere"
 
-    uniform: float = number(0.97, 0, 1, Label("share of the sphere's uniformity", "占球面均匀性的比例"))
-    apart: float = number(1.0, 0, 4, Label("alignment that fails", "判为不合格的对齐度"))
-    apart_warn: float = number(0.7, 0, 4, Label("alignment that warns", "提示的对齐度"))
+    uniform: float = 0.97  # share of the sphere's uniformity
+    apart: float = 1.0  # alignment that fails
+    apart_warn: float = 0.7  # alignment that warns
 
 
 def over_uniform(e: Evidence, limits: OverUniformLimits) -> Judgement:
@@ -199,12 +199,10 @@ class FalseNegativesLimits(Limits):
 
     SOURCE = "chosen: most negatives are of the anchor's class and most twins are lost"
 
-    fail: float = number(0.5, 0, 1, Label("share of same-class negatives that fails", "判为不合格的同类负例占比"))
-    warn: float = number(0.25, 0, 1, Label("share that warns", "提示的占比"))
-    twin: float = number(
-        0.5, 0, 1, Label("share of twins found first below which it harms", "孪生排第一低于此值即有害")
-    )
-    gain: float = number(0.1, 0, 1, Label("purity gain that clears", "可排除嫌疑的纯度增益"))
+    fail: float = 0.5  # share of same-class negatives that fails
+    warn: float = 0.25  # share that warns
+    twin: float = 0.5  # share of twins found first below which it harms
+    gain: float = 0.1  # purity gain that clears
 
 
 def false_negatives(e: Evidence, limits: FalseNegativesLimits) -> Judgement:

@@ -53,7 +53,7 @@ def cluster_gap(cloud: Cloud) -> float:
     1 = no gap, or one that does not part most rows into three or more clusters; 3 = clusters a third as wide as they are
     apart.
     """
-    return cloud.knots.gap if cloud.knots.crumbled() else 1.0
+    return cloud.knots.gap if cloud.knots.crumbled else 1.0
 
 
 def uniformity(cloud: Cloud) -> float:

@@ -18,10 +18,7 @@ ALPHA_RANGE = (10, 100)  # eigenvalues that the power law is fitted on, counted 
 ALPHA_FEWEST = 10
 CLIFF, LATE, LATER = 6.0, 50.0, 0.6  # a fall of the eigenvalues that is a cliff, and one in the last 40 %
 TAIL = 0.1  # most variance that may lie behind a cliff
-USED, USED_POSITIVE = (
-    0.9,
-    0.75,
-)  # share of the directions before a cliff that is enough, and after a ReLU, where units die
+USED, USED_POSITIVE = 0.9, 0.75  # see `enough_used`
 
 
 def w2_uniformity(cloud: Cloud) -> float:
@@ -99,9 +96,7 @@ def live_share(cloud: Cloud) -> float:
     return min(1.0, float((cloud.relative > LIVE).sum() / cloud.rank_limit))
 
 
-def spectral_cliff(
-    relative: np.ndarray, limit: int, used: float, *, cliff: float = CLIFF, late: float = LATE, tail: float = TAIL
-) -> tuple[int, float]:
+def spectral_cliff(relative: np.ndarray, limit: int, used: float) -> tuple[int, float]:
     """Where eigenvalues drop most steeply, and by which factor: (limit, 1) where there is no cliff.
 
     Only drops within the first `used` share of the `limit` directions count, and only those that leave little of the
@@ -111,23 +106,26 @@ def spectral_cliff(
     value = np.maximum(relative[:limit], 1e-12 * relative[0])
     behind = 1 - np.cumsum(relative) / relative.sum()
     k = np.arange(1, max(2, int(np.ceil(used * limit))))
-    k = k[(k < len(value)) & (behind[k - 1] <= tail)]
+    k = k[(k < len(value)) & (behind[k - 1] <= TAIL)]
     drop = value[k - 1] / value[k]
-    excess = drop / np.where(k <= LATER * limit, cliff, late)
+    excess = drop / np.where(k <= LATER * limit, CLIFF, LATE)
     if len(k) == 0 or excess.max() < 1:
         return limit, 1.0
     best = int(excess.argmax())
     return int(k[best]), float(drop[best])
 
 
-def cloud_cliff(
-    cloud: Cloud, used: float = USED, used_positive: float = USED_POSITIVE, **limits: float
-) -> tuple[int, float]:
+def enough_used(cloud: Cloud) -> float:
+    """Share of the directions before a cliff that is enough; less after a ReLU, where units die."""
+    return USED_POSITIVE if cloud.positive_only else USED
+
+
+def cloud_cliff(cloud: Cloud) -> tuple[int, float]:
     """The cliff that rows as given and unit rows both show: a few loud rows alone make none."""
-    enough = used_positive if cloud.positive_only else used
-    found = spectral_cliff(cloud.relative, cloud.rank_limit, enough, **limits)
-    both = spectral_cliff(cloud.unit_eigenvalue, cloud.rank_limit, enough, **limits)[0] < cloud.rank_limit
-    return found if both else (cloud.rank_limit, 1.0)
+    limit, enough = cloud.rank_limit, enough_used(cloud)
+    found = spectral_cliff(cloud.relative, limit, enough)
+    both = spectral_cliff(cloud.unit_eigenvalue, limit, enough)[0] < limit
+    return found if both else (limit, 1.0)
 
 
 def cliff_share(cloud: Cloud) -> float:

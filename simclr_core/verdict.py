@@ -30,7 +30,7 @@ from simclr_core.records import (
     Space,
     SpaceReport,
 )
-from simclr_core.registry import Choice, Label, Params
+from simclr_core.registry import Choice, Label
 from simclr_core.store import RunDir, read_metrics
 
 _ORDER: tuple[Severity, ...] = ("ok", "warn", "fail")
@@ -82,9 +82,9 @@ def _unjudged(name: str, label: Label, why: Label, source: str) -> Finding:
     return Finding(id=name, severity="ok", value=None, reference={}, threshold=None, sentences=text, source=source)
 
 
-def _judge(name: str, evidence: Evidence, limits: Params | None, known: Mapping[str, Interval | None]) -> Finding:
+def _judge(name: str, evidence: Evidence, known: Mapping[str, Interval | None]) -> Finding:
     choice = DIAGNOSES[name]
-    limits = limits or choice.params()
+    limits = choice.params()
     assert isinstance(limits, Limits)
     try:
         judgement = choice.run(evidence, limits)
@@ -147,7 +147,6 @@ def _diagnose_space(
     pairs: PairTable | None,
     run: RunFacts | None,
     references: Mapping[str, Metrics],
-    limits: Mapping[str, Params],
     sure: bool,
     progress: Progress,
 ) -> SpaceReport:
@@ -171,7 +170,7 @@ def _diagnose_space(
         run=run,
         pair_label=None if pairs is None else pairs.label,
     )
-    judged = tuple(_judge(name, evidence, limits.get(name), known) for name in DIAGNOSES)
+    judged = tuple(_judge(name, evidence, known) for name in DIAGNOSES)
     missing = (_unjudged(name, DIAGNOSTICS[name].label, why, DIAGNOSTICS[name].source) for name, why in reasons.items())
     findings = (*judged, *_zero_rows(cloud), *missing)
     return SpaceReport(
@@ -197,7 +196,6 @@ def diagnose(
     run: RunDir | None = None,
     references: Mapping[str, Metrics] | None = None,
     space: Space = "h",
-    limits: Mapping[str, Params] | None = None,
     intervals: bool = True,
     progress: Progress = silent,
 ) -> CollapseReport:
@@ -210,7 +208,6 @@ def diagnose(
         references: metrics of `measure` to set beside: "untrained_h" and "untrained_z" (or "untrained" for
             both), "pixels". As many points of the uniform sphere are always there.
         space: the space that the report's top level describes.
-        limits: other thresholds, rule name → its parameter record.
         intervals: whether to measure how sure each number is, which takes as long again.
         progress: told the share done; returning True raises `Stopped`.
 
@@ -223,9 +220,7 @@ def diagnose(
     reports: dict[Space, SpaceReport] = {}
     for i, name in enumerate(table.spaces):
         told = stretch(progress, i / len(table.spaces), (i + 1) / len(table.spaces))
-        reports[name] = _diagnose_space(
-            table, name, pairs, facts, references or {}, limits or {}, sure=intervals, progress=told
-        )
+        reports[name] = _diagnose_space(table, name, pairs, facts, references or {}, sure=intervals, progress=told)
     return CollapseReport(top=space, spaces=reports)
 
 

@@ -13,7 +13,7 @@ def every_figure():
     rng = np.random.default_rng(0)
     two = {"a": rng.normal(size=50), "b": rng.normal(size=50)}
     yield "curves", figures.curves(np.arange(50), two, x_title="x", y_title="y", references=[Reference(1.0, "one")])
-    yield "histogram", figures.histogram(two, x_title="x", y_title="y", references=[Reference(0.0, "zero")])
+    yield "histogram", figures.histogram(two, x_title="x", y_title="y")
     yield "spectrum", figures.spectrum({k: np.abs(v) for k, v in two.items()}, x_title="x", y_title="y")
     yield "heat", figures.heat(rng.normal(size=(3, 4)), rows="abc", columns="wxyz")
 
