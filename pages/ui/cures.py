@@ -29,15 +29,15 @@ COMPARED = (
 
 
 # -- the causes ----------------------------------------------------------------------------------------------------------
+def _identity(run: RunDir) -> tuple[Any, ...]:
+    reports = run.metrics_path.stat().st_mtime_ns if run.metrics_path.exists() else 0
+    return *rowdata.identity(run), reports
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={RunDir: _identity})
 def facts(run: RunDir) -> Facts | None:
     """What can be measured of the run, kept until its embeddings or reports change."""
-    reports = run.metrics_path.stat().st_mtime_ns if run.metrics_path.exists() else 0
-    return _facts(str(run.path), f"{rowdata.version(run)}-{reports:x}", run)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _facts(path: str, stamp: str, _run: RunDir) -> Facts | None:
-    return read_facts(_run, state.table(_run))
+    return read_facts(run, state.table(run))
 
 
 def show(run: RunDir, report: CollapseReport, found: SpaceReport) -> None:

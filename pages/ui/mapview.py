@@ -97,8 +97,7 @@ class View:
         """The class of a point in words, "" where there are no labels."""
         if self.map.label is None:
             return ""
-        c, names = int(self.map.label[i]), self.table.class_names
-        return names[c] if 0 <= c < len(names) else t("map.class_number", number=c) if c >= 0 else t("map.no_class")
+        return rowdata.class_text(self.table, int(self.map.label[i]))
 
     @property
     def trust(self) -> str:

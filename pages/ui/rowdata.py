@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.text import t
 from simclr_core.errors import DataError
 from simclr_core.records import EmbeddingTable, Map, NeighbourGraph, Space
 from simclr_core.rowvalues import ROW_K, row_values
@@ -20,9 +21,18 @@ def version(run: RunDir) -> str:
     return f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
 
+def identity(run: RunDir) -> tuple[str, str]:
+    """What tells the embeddings of one run from all others; readers are cached by it."""
+    return str(run.path), version(run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={RunDir: identity})
 def graph(run: RunDir, space: Space) -> NeighbourGraph:
     """The nearest others of each row by cosine in one space of the run's embeddings, exact."""
-    return _graph(str(run.path), version(run), space, run)
+    from simclr_core.neighbours import nearest
+
+    x = state.table(run).space(space)
+    return nearest(x, min(ROW_K, len(x) - 1), "cosine")
 
 
 def neighbours_of(run: RunDir, space: Space, row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,14 +48,26 @@ def neighbours_of(run: RunDir, space: Space, row: int) -> tuple[np.ndarray, np.n
     return near.index[0][others][:ROW_K], near.distance[0][others][:ROW_K]
 
 
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={RunDir: identity})
 def values(run: RunDir, space: Space, name: str) -> np.ndarray:
     """One of `ROW_VALUES` for each row of the run's embeddings."""
-    return _values(str(run.path), version(run), space, name, run)
+    table = state.table(run)
+    found = row_values(name, table.space(space), table.label, graph(run, space))
+    found.flags.writeable = False
+    return found
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={RunDir: identity})
 def all_equal(run: RunDir, space: Space) -> bool:
     """Whether every row is the same up to rounding: the encoder has collapsed completely."""
-    return _all_equal(str(run.path), version(run), space, run)
+    x = state.table(run).space(space)
+    return float(np.ptp(x, axis=0).max()) <= 1e-6 * float(np.abs(x).max())
+
+
+def class_text(table: EmbeddingTable, c: int) -> str:
+    """A class of a table in words."""
+    names = table.class_names
+    return names[c] if 0 <= c < len(names) else t("map.class_number", number=c) if c >= 0 else t("map.no_class")
 
 
 def rows_in_table(m: Map, table: EmbeddingTable) -> np.ndarray:
@@ -62,25 +84,3 @@ def rows_in_table(m: Map, table: EmbeddingTable) -> np.ndarray:
     if not np.array_equal(table.index[rows], m.index):
         raise DataError("`map` must show images of this run's embeddings, got others; draw the map again")
     return rows
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _graph(path: str, stamp: str, space: Space, _run: RunDir) -> NeighbourGraph:
-    from simclr_core.neighbours import nearest
-
-    x = state.table(_run).space(space)
-    return nearest(x, min(ROW_K, len(x) - 1), "cosine")
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _all_equal(path: str, stamp: str, space: Space, _run: RunDir) -> bool:
-    x = state.table(_run).space(space)
-    return float(np.ptp(x, axis=0).max()) <= 1e-6 * float(np.abs(x).max())
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _values(path: str, stamp: str, space: Space, name: str, _run: RunDir) -> np.ndarray:
-    table = state.table(_run)
-    found = row_values(name, table.space(space), table.label, graph(_run, space))
-    found.flags.writeable = False
-    return found

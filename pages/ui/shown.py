@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pages.ui import routes, state
+from pages.ui import routes, rowdata, state
 from pages.ui.classroom import public
 from pages.ui.gallery import Tile
 from pages.ui.text import t
@@ -72,8 +72,7 @@ class Shown:
         """The class of a row in words, "" where there are no labels."""
         if self.table.label is None:
             return ""
-        c, names = int(self.table.label[row]), self.table.class_names
-        return names[c] if 0 <= c < len(names) else t("map.class_number", number=c) if c >= 0 else t("map.no_class")
+        return rowdata.class_text(self.table, int(self.table.label[row]))
 
     def same_class(self, one: int, other: int) -> bool | None:
         """Whether two rows have one class; None where there are no labels."""

@@ -255,7 +255,7 @@ def _pixels(path: str, mtime: int, size: int, spec: str, image_size: int | None)
         raise DataError(
             sentence("images", "the pictures that were encoded", f"none of index {missing[0]}", "bring them back")
         )
-    return _frozen(pixel_table(pictures.take(np.array([place[int(i)] for i in rows.index]))), ("h", "label", "index"))
+    return _frozen(pixel_table(pictures.take(np.array([place[int(i)] for i in rows.index]))))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
