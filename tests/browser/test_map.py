@@ -292,3 +292,35 @@ def test_a_map_that_cannot_be_fetched_says_why(visit):
     page.route("**/api/points/**", lambda route: route.fulfill(status=404, body="the map is gone"))
     page.reload()
     page.locator(".message").get_by_text("the map is gone").wait_for()
+
+
+def choose(page, label: str, option: str) -> None:
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=option).click()
+
+
+def test_another_run_brings_its_own_pictures(visit):
+    page = visit(MAP2)
+    cloud = Cloud(page)
+    cloud.page.wait_for_function("(root) => root.cloud.pictures.size", arg=cloud.root.element_handle())
+    choose(page, "Run", "Bundled demo")
+    page.wait_for_function("location.search === '' || !location.search.includes('run=small')")
+    page.wait_for_function(
+        "(root) => !root.isConnected || (root.cloud.data.map.startsWith('demo/') && root.dataset.ready === 'true')",
+        arg=cloud.root.element_handle(),
+    )
+    cloud = Cloud(page)
+    page.wait_for_function("(root) => root.cloud.pictures.size", arg=cloud.root.element_handle())
+    assert all("/thumb/demo/" in src for src in cloud.js("[...cloud.pictures.values()].map((image) => image.src)"))
+
+
+def test_a_map_that_did_not_come_is_asked_for_again(visit):
+    page = visit(MAP2)
+    cloud = Cloud(page)
+    page.route("**/api/points/**/pca-3d*", lambda route: route.abort())
+    choose(page, "Map", "3-D")
+    page.get_by_text("The map could not be loaded").wait_for()
+    assert cloud.js("cloud.scene") is None, "the points of the other map"
+    page.unroute("**/api/points/**/pca-3d*")
+    choose(page, "Colour by", "Length of the row")
+    assert Cloud(page).js("scene.dims") == 3

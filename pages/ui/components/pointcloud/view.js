@@ -31,6 +31,7 @@ class CloudView {
     try {
       await this.follow(data);
     } catch (error) {
+      this.forget();
       this.message.hidden = false;
       this.message.textContent = `${data.text.failed} ${error.message}`;
     }
@@ -52,8 +53,20 @@ class CloudView {
     this.root.dataset.ready = "true";
   }
 
+  // What could not be loaded is asked for again, and the points of another map are not shown in its place.
+  forget() {
+    this.valuesUrl = undefined;
+    if (this.root.dataset.ready !== "false") return;
+    this.pointsUrl = undefined;
+    this.scene = null;
+    this.painter?.free();
+    this.legend.replaceChildren();
+  }
+
   open(points, data) {
     this.scene = new Scene(points);
+    this.pictures.clear(); // of another map, perhaps of another run
+    this.chosenPictures = null;
     this.hovered = -1;
     this.picked = data.start.picked;
     if (data.start.bits) this.scene.restore(data.start.bits);
