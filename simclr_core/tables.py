@@ -43,7 +43,12 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray | None], about: 
 
 
 def _about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return json.loads(str(arrays[ABOUT])) if ABOUT in arrays else {}
+    """The JSON text beside the arrays; {} where there is none, or where another program meant something else by the name."""
+    try:
+        found = json.loads(str(arrays[ABOUT]))
+    except (KeyError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _float(arrays: Mapping[str, np.ndarray], name: str, axes: str = "n, d") -> np.ndarray | None:
@@ -58,7 +63,13 @@ def _float(arrays: Mapping[str, np.ndarray], name: str, axes: str = "n, d") -> n
 
 def _column(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
     x = arrays.get(name)
-    return None if x is None else x.astype(np.int64).reshape(-1)
+    if x is None:
+        return None
+    whole = x.dtype.kind in "biu" or (x.dtype.kind == "f" and np.isfinite(x).all() and (x == np.round(x)).all())
+    if not whole:
+        found = f"{x.dtype}{x.shape}"
+        raise DataError(sentence(name, "whole numbers, one an image", found, "number the classes from 0"))
+    return x.astype(np.int64).reshape(-1)
 
 
 def save_embeddings(table: EmbeddingTable, path: str | Path, *, half: bool = False) -> None:

@@ -87,6 +87,9 @@ def test_a_plain_matrix_is_taken_as_h(rng, tmp_path):
         ({"h": np.ones(3)}, "h.*array of numbers"),
         ({"h": np.array([["a"]])}, "h.*numbers"),
         ({"h": np.ones((3, 2)), "label": np.arange(2)}, "label.*3 rows"),
+        ({"h": np.ones((2, 2)), "label": np.array(["cat", "dog"])}, "label.*whole numbers"),
+        ({"h": np.ones((2, 2)), "label": np.array([0, np.nan])}, "label.*whole numbers"),
+        ({"h": np.ones((2, 2)), "index": np.array([0, 1.5])}, "index.*whole numbers"),
         ({"h": np.array([[1, np.nan], [1, 2], [3, 4.0]])}, "h.*finite.*first: row 0"),
         ({"z": np.array([[1, 2], [1, np.inf]])}, "z.*finite.*row 1"),
         ({}, "no arrays"),
@@ -96,6 +99,13 @@ def test_arrays_that_are_no_table_are_a_sentence(arrays, says, tmp_path):
     np.savez(tmp_path / "bad.npz", **arrays)
     with pytest.raises(DataError, match=says):
         load_embeddings(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("about", [np.arange(3), np.array("made by hand"), np.array("[1]")])
+def test_an_array_that_another_program_called_about_is_passed_over(about, tmp_path):
+    np.savez(tmp_path / "foreign.npz", h=np.eye(3), label=np.array([0.0, 1, 1]), about=about)
+    table = load_embeddings(tmp_path / "foreign.npz")
+    assert (table.encoder, table.class_names, table.label.tolist()) == ("foreign", (), [0, 1, 1])
 
 
 def test_files_that_are_no_npz_are_a_sentence(tmp_path):
