@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from jaxtyping import Int
 
 from simclr_core.cloud import HUB_K, PURITY_K, Cloud, Undefined
 from simclr_core.copies import copied
@@ -135,9 +136,14 @@ def knn_purity(cloud: Cloud) -> float:
 
 
 def chance_purity(cloud: Cloud) -> float:
-    """What `knn_purity` is where neighbours know nothing of labels: the chance that two rows have one label; 1 where all do."""
-    count = np.unique(_labels(cloud), return_counts=True)[1]
-    return float((count * (count - 1)).sum() / (cloud.n * (cloud.n - 1)))
+    """What `knn_purity` is where neighbours know nothing of labels."""
+    return same_label_chance(_labels(cloud))
+
+
+def same_label_chance(label: Int[np.ndarray, " n"]) -> float:
+    """The chance that two different rows have one label; 1 where all do."""
+    count = np.unique(label, return_counts=True)[1]
+    return float((count * (count - 1)).sum() / (len(label) * (len(label) - 1)))
 
 
 def _pairs(cloud: Cloud) -> PairDistances:

@@ -18,6 +18,7 @@ from pages.ui.gallery import Tile
 from pages.ui.text import label, t
 from simclr_core.errors import SimclrError
 from simclr_core.maps import MAPS
+from simclr_core.measures import same_label_chance
 from simclr_core.records import EmbeddingTable, Map, Space
 from simclr_core.rowvalues import ROW_VALUES
 from simclr_core.store import RunDir
@@ -115,15 +116,15 @@ class View:
         if self.map.label is not None and self.n <= rowdata.GRAPH_ROWS:
             share = float(rowdata.values(self.run, self.space, "agreement")[self.rows].mean())
             classes = len(np.unique(self.map.label))
-            parts.append(t("map.finding_classes", share=f"{share:.0%}", chance=f"{self.chance:.0%}", classes=classes))
+            parts.append(
+                t(
+                    "map.finding_classes",
+                    share=f"{share:.0%}",
+                    chance=f"{same_label_chance(self.map.label):.0%}",
+                    classes=classes,
+                )
+            )
         return " ".join(parts)
-
-    @property
-    def chance(self) -> float:
-        """Share of same-class neighbours if neighbours were drawn at random."""
-        assert self.map.label is not None
-        share = np.unique(self.map.label, return_counts=True)[1] / self.n
-        return float((share**2).sum())
 
     def value(self, name: str) -> np.ndarray:
         """One of `ROW_VALUES` for each point."""

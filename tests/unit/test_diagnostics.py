@@ -9,6 +9,7 @@ from simclr_core import diagnostics, neighbours
 from simclr_core.cloud import Cloud, Undefined, spectra
 from simclr_core.diagnostics import DIAGNOSTICS, measure_all, sphere, sphere_uniformity
 from simclr_core.errors import DataError
+from simclr_core.measures import same_label_chance
 
 
 def value(name, x, **more):
@@ -218,3 +219,8 @@ def test_neighbours_are_computed_once(monkeypatch, rng):
 
 
 original = neighbours._dense
+
+
+def test_the_chance_of_one_label_leaves_a_row_itself_out():
+    assert same_label_chance(np.array([0, 0, 1, 1])) == pytest.approx(1 / 3)
+    assert same_label_chance(np.array([5, 5, 5])) == 1
