@@ -29,9 +29,9 @@ def _run_config(args: Namespace, run: RunDir) -> RunConfig:
             raise ConfigError(sentence("--config", "a file holding a JSON object", args.config, "check the path"))
         config = from_dict(RunConfig, data.get("config", data))
     overrides = list(args.set)
-    if args.images:
+    if args.images is not None:
         overrides.append(f"images={json.dumps(args.images)}")
-    if args.threads:
+    if args.threads is not None:
         overrides.append(f"train.threads={args.threads}")
     return with_overrides(config, overrides)
 

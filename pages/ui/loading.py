@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -37,25 +38,30 @@ def allowed_roots() -> list[Path]:
 def allowed_path(text: str) -> Path:
     """A typed path, links followed; `DataError` when it is absent or outside the allowed folders."""
     refuse("open a path")
-    path = Path(text.strip()).expanduser().resolve()
-    roots = allowed_roots()
+    path, there, roots = Path(text.strip()), False, allowed_roots()
+    with suppress(OSError, ValueError, RuntimeError):  # too long for a path, not ours to look into, nobody's home
+        path = path.expanduser().resolve()
+        there = path.exists()
     if not any(path.is_relative_to(root) for root in roots):
         rule = f"inside one of {', '.join(map(str, roots))}"
         raise DataError(sentence("path", rule, text, "move the file there, or name its folder in SIMCLR_ROOTS"))
-    if not path.exists():
+    if not there:
         raise DataError(sentence("path", "an existing file or folder", text, "check the spelling"))
     return path
 
 
-def new_run_path(name: str) -> Path:
-    """Where a new run of this name goes; `RunError` when the name cannot be a folder or is taken."""
+def new_run_path(name: str, *, empty: bool = False) -> Path:
+    """Where a new run of this name goes; `RunError` when the name cannot be a folder or is taken.
+
+    A folder that a failed start left behind may be used again, unless `empty` asks for a name without any.
+    """
     refuse("make or rename a run")
     if not NAME.fullmatch(name):
         rule = "1 to 60 letters, digits, dots, dashes or underscores"
         raise RunError(sentence("name", rule, name, "choose a plain name"))
     path = state.runs_root() / name
-    if name in state.available_runs() or (path / "config.json").exists():
-        raise RunError(sentence("name", "a new name", name, "another run has it; choose another"))
+    if name in state.available_runs() or (path if empty else path / "config.json").exists():
+        raise RunError(sentence("name", "a new name", name, "another run or folder has it; choose another"))
     return path
 
 
@@ -95,7 +101,7 @@ def import_embeddings(source: Path | bytes, name: str) -> RunDir:
     """
     from simclr_core.tables import load_embeddings, save_embeddings
 
-    path = new_run_path(name)
+    path = new_run_path(name, empty=True)
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

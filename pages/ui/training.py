@@ -355,7 +355,7 @@ def _idle(name: str) -> Path:
 
 def rename(name: str, new: str) -> None:
     """Give a run another name."""
-    path, target = _idle(name), loading.new_run_path(new)
+    path, target = _idle(name), loading.new_run_path(new, empty=True)
     path.rename(target)
     if st.session_state.get(state.RUN_KEY) == name:
         state.open_run(new)

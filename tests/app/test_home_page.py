@@ -83,7 +83,7 @@ def test_names_that_are_no_plain_folder_are_refused(runs, name):
 
 def test_a_taken_name_is_refused_and_the_next_free_one_suggested(runs):
     build_run(runs / "run-1", embeddings=False)
-    with pytest.raises(RunError, match="another run has it"):
+    with pytest.raises(RunError, match="another run or folder has it"):
         loading.new_run_path("run-1")
     assert loading.suggested_name("run") == "run-2"
 
@@ -101,9 +101,15 @@ def test_paths_outside_the_allowed_folders_are_refused_also_through_a_link(runs,
     assert loading.allowed_path(str(link)) == secret.resolve()
 
 
-def test_a_missing_path_is_a_sentence(runs):
-    with pytest.raises(DataError, match="an existing file"):
-        loading.allowed_path(str(runs / "absent.npz"))
+@pytest.mark.parametrize("text", ["absent.npz", "x" * 5000, "nul\0byte"])
+def test_a_missing_path_is_a_sentence(runs, text):
+    with pytest.raises(DataError, match="`path` must be"):
+        loading.allowed_path(f"{runs}/{text}")
+
+
+def test_nobodys_home_is_a_sentence(runs):
+    with pytest.raises(DataError, match="`path` must be"):
+        loading.allowed_path("~nobody-of-this-name/embeddings.npz")
 
 
 def test_uploaded_embeddings_become_a_run(runs, tmp_path, open_page):

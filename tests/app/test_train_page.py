@@ -171,6 +171,9 @@ def test_disk_need_counts_the_weights():
 def test_rename_and_delete(runs):
     build_run(runs / "a", embeddings=False)
     training.rename("a", "b")
+    (runs / "pictures" / "kept").mkdir(parents=True)
+    with pytest.raises(RunError, match="another run or folder has it"):
+        training.rename("b", "pictures")
     assert set(state.available_runs()) - {state.DEMO} == {"b"}
     training.delete("b")
     assert not (runs / "b").exists()
