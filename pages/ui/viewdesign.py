@@ -49,6 +49,7 @@ def _to_train(augment: AugmentConfig) -> None:
     """Open the Train page with the recipe for 10,000 pictures and these views."""
     from pages.ui.training import use_recipe
 
+    st.session_state["train.recipe"] = RECIPE
     use_recipe(RECIPE)
     prefill(augment, "train.augment")
     st.switch_page("train.py")

@@ -231,6 +231,7 @@ def test_the_pipeline_goes_to_the_train_page(views):
     at = at.button(key="views.to_train").click().run()
     assert not at.exception
     assert at.title[0].value == "Train an encoder"
+    assert at.selectbox(key="train.recipe").value == viewdesign.RECIPE
     assert at.slider(key="train.augment.jitter_strength").value == 1.0
     assert at.slider(key="train.augment.crop_scale").value == (0.08, 1.0)
 
