@@ -13,7 +13,7 @@ _STYLE = """
 .gallery { display: flex; flex-wrap: wrap; gap: 10px; }
 .gallery figure { margin: 0; width: 96px; }
 .gallery img { width: 96px; height: 96px; object-fit: contain; border-radius: 6px; background: rgb(128 128 128 / 12%); }
-.gallery figcaption { font-size: 12.5px; line-height: 1.25; overflow-wrap: anywhere; padding-top: 2px; }
+.gallery figcaption { font-size: 0.8rem; line-height: 1.25; overflow-wrap: anywhere; padding-top: 2px; }
 .gallery .no-picture { height: 96px; border-radius: 6px; border: 1px dashed rgb(128 128 128 / 60%); }
 </style>
 """

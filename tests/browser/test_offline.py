@@ -42,6 +42,7 @@ def shares(page) -> list[list[float]]:
     """The table of shares, six digits, the diagonal left out."""
     if not page.locator(".tables table").count():
         page.locator(".tables summary").click()
+        page.locator(".tables table").nth(1).wait_for()
     rows = page.locator(".tables table").nth(1).locator("tbody tr").all()
     cells = [row.locator("td").all_inner_texts() for row in rows]
     return [[number(x) for x in row if x != "–"] for row in cells]
