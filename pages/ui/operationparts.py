@@ -48,7 +48,7 @@ def questions() -> tuple[str | None, int]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         ask = st.segmented_control(
             t("operations.ask"), QUESTIONS, key=ASK, format_func=lambda q: t(f"operations.ask_{q}"),
-            persist_state=widgets.KEEP,
+            persist_state=widgets.KEEP, wrap=True,
         )  # fmt: skip
         count = st.selectbox(t("operations.pictures"), COUNTS, key=COUNT, persist_state=widgets.KEEP, width=130)
     return ask, int(count)
