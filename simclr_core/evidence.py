@@ -14,6 +14,7 @@ from simclr_core.records import Severity
 from simclr_core.registry import Label, Params
 
 Metrics = Mapping[str, float | None]
+LEARNED = 0.2  # share of the way from the loss's ceiling to its floor that is passed within the first epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,17 @@ class Evidence:
 
     def reference(self, name: str, metric: str) -> float | None:
         return self.references.get(name, {}).get(metric)
+
+    def from_before(self, metric: str, *, larger: bool) -> float | None:
+        """The untrained encoder's number, where ours is no worse and the loss has hardly left its ceiling; else None.
+
+        Then what is odd is how the network began, and not what training made of it.
+        """
+        value, before = self.metrics[metric], self.reference("untrained", metric)
+        progress = None if self.run is None else self.run.progress
+        if progress is None or progress >= LEARNED or value is None or before is None:
+            return None
+        return before if (value >= before if larger else value <= before) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

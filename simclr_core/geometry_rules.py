@@ -133,7 +133,7 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
             pr=pr,
             d=e.cloud.d,
         )
-        return Judgement("fail", pr, "participation_ratio", few, text)
+        return _as_before(e, Judgement("fail", pr, "participation_ratio", few, text), larger=True)
     return None
 
 
@@ -150,6 +150,19 @@ def _cliff(e: Evidence) -> Judgement | None:
         drop=f"{drop:,.0f}" if drop < 1e6 else ">1,000,000",
     )
     return Judgement("fail", cliff / limit, "cliff_share", enough_used(e.cloud), text)
+
+
+def _as_before(e: Evidence, found: Judgement, *, larger: bool) -> Judgement:
+    """A failure that the network began with, and that no training has had the time to mend or to cause: a warning."""
+    before = e.from_before(found.metric, larger=larger)
+    if found.severity != "fail" or before is None:
+        return found
+    more = say(
+        " The untrained encoder had {b:.2f}, and the loss has hardly left its ceiling: training has not done this.",
+        "未训练的编码器为 {b:.2f}，而损失几乎没有离开上界：这并非训练所致。",
+        b=before,
+    )
+    return found._replace(severity="warn", text=Label(found.text.en + more.en, found.text.zh + more.zh))
 
 
 def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
@@ -214,7 +227,7 @@ def cone(e: Evidence, limits: ConeLimits) -> Judgement:
             "所有图像指向同一方向：两图的平均余弦为 {c:.2f}。",
             c=cosine,
         )
-    return Judgement(severity, cosine, "mean_cosine", fail, text)
+    return _as_before(e, Judgement(severity, cosine, "mean_cosine", fail, text), larger=False)
 
 
 # -- cluster -------------------------------------------------------------------------------------------------

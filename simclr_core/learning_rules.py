@@ -11,7 +11,7 @@ import numpy as np
 
 from simclr_core.cloud import Undefined
 from simclr_core.diagnostics import sphere_uniformity
-from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
+from simclr_core.evidence import LEARNED, Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
 from simclr_core.registry import Label
 
@@ -94,7 +94,7 @@ class UndertrainedLimits(Limits):
 
     SOURCE = "runs stopped early: a fifth of the way is passed within the first epoch; views: the zoo's batch of two"
 
-    fail: float = 0.2  # share of the way that fails
+    fail: float = LEARNED  # share of the way that fails
     warn: float = 0.35  # share of the way that warns
     falling: float = 0.05  # late fall that warns
     views: float = 0.65  # AUC's way from untrained to 1

@@ -261,6 +261,26 @@ def test_undertrained(tmp_path, g):
     assert finding(stopped, "undertrained").severity == "warn"
 
 
+@pytest.mark.parametrize(
+    ("sick", "metric", "better", "worse"), [("cone", "mean_cosine", 1, -1), ("dimensional", "participation_ratio", -1, 1)]
+)
+def test_what_the_network_began_with_is_no_collapse_while_the_loss_stands(tmp_path, g, sick, metric, better, worse):
+    """Only with both: a loss at its ceiling, and an untrained encoder that was no better."""
+    scale = np.arange(1, 33) ** (-1.0 if sick == "dimensional" else 0.0)
+    x = (g(400, 32) * scale + (8 if sick == "cone" else 0) * np.eye(1, 32)).astype(np.float32)
+    never = make_run(tmp_path / "never", [6.0] * 20)
+    done = make_run(tmp_path / "done", [6 - 3 * min(1, i / 20) for i in range(60)])
+    value = measure(x)[metric]
+    before = {"untrained_h": {metric: value + 0.01 * better}}
+    report = diagnose(table(x), run=never, references=before, intervals=False)
+    assert (report.verdict, finding(report, sick).severity) == ("undertrained", "warn")
+    assert f"The untrained encoder had {value + 0.01 * better:.2f}" in finding(report, sick).sentence
+    assert verdict(x, run=never, references={"untrained_h": {metric: value}}) == "undertrained"
+    assert verdict(x, run=never, references={"untrained_h": {metric: value + 0.01 * worse}}) == sick
+    assert verdict(x, run=done, references=before) == sick
+    assert verdict(x, run=never) == verdict(x, references=before) == sick
+
+
 def test_a_loss_that_fell_on_an_easy_task_is_undertrained_where_views_tell(tmp_path, g):
     """As in a batch of two: half of the way of the loss, hardly any of the views'."""
     run = make_run(tmp_path / "run", [6 - 3 * min(1, i / 20) for i in range(60)])
