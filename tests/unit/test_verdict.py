@@ -267,7 +267,7 @@ def test_undertrained(tmp_path, g):
 def test_what_the_network_began_with_is_no_collapse_while_the_loss_stands(tmp_path, g, sick, metric, better, worse):
     """Only with both: a loss at its ceiling, and an untrained encoder that was no better."""
     scale = np.arange(1, 33) ** (-1.0 if sick == "dimensional" else 0.0)
-    x = (g(400, 32) * scale + (8 if sick == "cone" else 0) * np.eye(1, 32)).astype(np.float32)
+    x = (g(400, 32) * scale + (16 if sick == "cone" else 0) * np.eye(1, 32)).astype(np.float32)
     never = make_run(tmp_path / "never", [6.0] * 20)
     done = make_run(tmp_path / "done", [6 - 3 * min(1, i / 20) for i in range(60)])
     value = measure(x)[metric]
