@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
+from simclr_core.registry import Label
 from simclr_core.spectrum import LIVE, USED, cloud_cliff, enough_used
 
 

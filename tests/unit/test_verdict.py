@@ -262,7 +262,8 @@ def test_undertrained(tmp_path, g):
 
 
 @pytest.mark.parametrize(
-    ("sick", "metric", "better", "worse"), [("cone", "mean_cosine", 1, -1), ("dimensional", "participation_ratio", -1, 1)]
+    ("sick", "metric", "better", "worse"),
+    [("cone", "mean_cosine", 1, -1), ("dimensional", "participation_ratio", -1, 1)],
 )
 def test_what_the_network_began_with_is_no_collapse_while_the_loss_stands(tmp_path, g, sick, metric, better, worse):
     """Only with both: a loss at its ceiling, and an untrained encoder that was no better."""
