@@ -1,6 +1,7 @@
 """The collapse page in a real browser: a deep link, the pictures of its galleries, and going on from a neighbour."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.pair_runs import build_encoded_run
 
@@ -14,7 +15,7 @@ def test_a_deep_link_opens_the_space_with_its_pictures(visit):
     page.get_by_text("Different pictures, nearly the same").wait_for()
     page.locator(".gallery").first.scroll_into_view_if_needed()
     page.wait_for_function(LOADED, arg=5)
-    assert page.locator(".js-plotly-plot").count() == 3  # how it came about, spectrum, hubs
+    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)  # how it came about, spectrum, hubs
     assert "space=z" in page.url
 
 

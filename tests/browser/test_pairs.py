@@ -1,6 +1,7 @@
 """The pairs page in a real browser: a link brings the same views, and they can be seen."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import settle
 from tests.pair_runs import build_encoded_run
@@ -24,7 +25,7 @@ def seen(page, n: int) -> None:
 def test_a_link_brings_picture_views_and_matrices(visit):
     page = visit("/pairs?run=pairs-full&image=31&views=4&space=z")
     seen(page, 5 + 6 * 3)
-    assert page.locator(".js-plotly-plot").count() == 7
+    expect(page.locator(".js-plotly-plot")).to_have_count(7, timeout=30_000)
     assert "image=31" in page.url
     first = page.locator(".st-key-image input")
     assert first.input_value().startswith("31") or page.get_by_text("31 · ").count()
