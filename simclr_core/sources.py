@@ -117,9 +117,8 @@ def _cifar(kind: str, n_train: int, request: Request) -> Part:
     for name in request.parts:
         data = _torchvision(kind, request, train=name == "train")
         first = 0 if name == "train" else n_train
-        label = np.asarray(data.targets, dtype=np.int64)
-        index = np.arange(first, first + len(label))
-        parts.append(Part(image=data.data, label=label, index=index, class_names=tuple(data.classes)))
+        label, names = np.asarray(data.targets, dtype=np.int64), tuple(data.classes)
+        parts.append(Part(image=data.data, label=label, index=first + np.arange(len(label)), class_names=names))
     return join(parts)
 
 

@@ -18,11 +18,25 @@ from streamlit.testing.v1 import AppTest
 
 from simclr_core.config import RunConfig
 from simclr_core.records import EmbeddingTable, Map, PairTable
-from simclr_core.store import RunDir
+from simclr_core.store import RunDir, write_atomic
 from simclr_core.tables import save_embeddings, save_map, save_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 N = 300
+
+
+def texts(at: AppTest) -> str:
+    """What a page says outside of its tables, widgets and HTML."""
+    kinds = ("caption", "text", "markdown", "subheader", "header", "info", "warning", "error")
+    return "\n".join(e.value for kind in kinds for e in getattr(at, kind))
+
+
+def html(at: AppTest) -> str:
+    return "\n".join(e.proto.body for e in at.get("html"))
+
+
+def charts(at: AppTest) -> int:
+    return len(at.get("plotly_chart"))
 
 
 def digits_pixels() -> tuple[np.ndarray, np.ndarray]:
@@ -124,6 +138,18 @@ REPORT = {
     ],
     "metrics": {"std_ratio": 0.9, "mean_cosine": 0.1, "rankme": 20.0, "effective_rank": 18.0, "knn_purity": 0.8},
 }
+
+
+def alone(root, x, *, space="h", label=None, name="alone") -> RunDir:
+    """Embeddings that came without pictures, pairs or a training run."""
+    run = RunDir(root / name)
+    matrices = {"h": None, "z": None} | {space: x.astype(np.float32)}
+    save_embeddings(
+        EmbeddingTable(**matrices, label=label, index=np.arange(len(x))), run.path / "embeddings/encoder.npz"
+    )
+    write_atomic(run.path / "config.json", json.dumps({"imported": {"images": None, "rows": len(x)}}))
+    run.write_status(state="done", message="", progress=1.0)
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from simclr_core.pipeline import load_for
 from simclr_core.records import EmbeddingTable
 from simclr_core.tables import load_embeddings, save_embeddings
 from simclr_core.why import explain, words
-from tests.app.test_collapse_page import alone, html, texts
+from tests.app.conftest import alone, html, texts
 from tests.pair_runs import build_encoded_run
 
 FIRST = 20  # the number of the first held-out picture

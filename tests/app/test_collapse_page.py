@@ -14,37 +14,16 @@ from simclr_core.cloud import Cloud
 from simclr_core.diagnostics import DIAGNOSTICS
 from simclr_core.records import EmbeddingTable, ImageSet
 from simclr_core.registry import Label
-from simclr_core.store import RunDir, write_atomic
+from simclr_core.store import RunDir
 from simclr_core.tables import load_embeddings, load_pairs, save_embeddings
 from simclr_core.verdict import DIAGNOSES, diagnose, measure
-from tests.app.conftest import N, build_run
+from tests.app.conftest import N, alone, build_run, html, texts
 from tests.clouds import nine_clouds
-
-
-def texts(at) -> str:
-    kinds = ("caption", "text", "markdown", "subheader", "header", "info", "error")
-    return "\n".join(e.value for kind in kinds for e in getattr(at, kind))
-
-
-def html(at) -> str:
-    return "\n".join(e.proto.body for e in at.get("html"))
 
 
 def words(at) -> str:
     """The HTML without its tags."""
     return re.sub(r"<style>.*?</style>|<[^>]+>", " ", html(at), flags=re.DOTALL)
-
-
-def alone(root, x, *, space="h", label=None, name="alone") -> RunDir:
-    """Embeddings that came without pictures, pairs or a training run."""
-    run = RunDir(root / name)
-    matrices = {"h": None, "z": None} | {space: x.astype(np.float32)}
-    save_embeddings(
-        EmbeddingTable(**matrices, label=label, index=np.arange(len(x))), run.path / "embeddings/encoder.npz"
-    )
-    write_atomic(run.path / "config.json", json.dumps({"imported": {"images": None, "rows": len(x)}}))
-    run.write_status(state="done", message="", progress=1.0)
-    return run
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from simclr_core.records import EmbeddingTable
 from simclr_core.store import RunDir, read_json, write_atomic
 from simclr_core.tables import load_embeddings, save_embeddings
 from simclr_core.verdict import diagnose
-from tests.app.conftest import N, build_run
-from tests.app.test_collapse_page import alone, texts, words
+from tests.app.conftest import N, alone, build_run, texts
+from tests.app.test_collapse_page import words
 from tests.clouds import nine_clouds
 
 

@@ -13,7 +13,7 @@ from pages.ui.mapview import map_id
 from simclr_core.exports import EXPORTS
 from simclr_core.rowvalues import ROW_VALUES
 from simclr_core.store import JobDir
-from tests.app.conftest import N, build_run
+from tests.app.conftest import N, build_run, html, texts
 
 CLOUD = "map.cloud"
 MAP = "small/pca-h"
@@ -23,14 +23,6 @@ def bits(rows, n: int = N) -> str:
     mask = np.zeros(n, np.uint8)
     mask[list(rows)] = 1
     return base64.b64encode(np.packbits(mask, bitorder="little").tobytes()).decode()
-
-
-def html(at) -> str:
-    return " ".join(e.proto.body for e in at.get("html"))
-
-
-def texts(at) -> str:
-    return " ".join(e.value for kind in ("caption", "text", "markdown", "subheader") for e in getattr(at, kind))
 
 
 def cloud(at):

@@ -19,7 +19,7 @@ from simclr_core.readout import encode_drawn, read_all
 from simclr_core.records import Interval
 from simclr_core.store import RunDir
 from simclr_core.tables import load_embeddings, load_pairs, save_embeddings, save_pairs
-from tests.app.conftest import build_run
+from tests.app.conftest import build_run, charts, texts
 from tests.pair_runs import HELD_OUT, PAIRED, build_encoded_run
 
 ABLATION, SWEEP, READOUT = {"ask": "ablation"}, {"ask": "sweep"}, {"ask": "readout"}
@@ -58,15 +58,6 @@ def root(tmp_path_factory):
 @pytest.fixture
 def open_pairs(open_page, root):
     return lambda run="full", **query: open_page("pairs", run=run, root=root, **query)
-
-
-def texts(at) -> str:
-    kinds = ("caption", "text", "markdown", "subheader", "header", "info", "error")
-    return " ".join(e.value for kind in kinds for e in getattr(at, kind))
-
-
-def charts(at) -> int:
-    return len(at.get("plotly_chart"))
 
 
 def rows_of(at, column: str):

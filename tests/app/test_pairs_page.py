@@ -13,7 +13,7 @@ from pages.ui import state, twins
 from simclr_core.pairs import nearest_others, pair_distances, view_distance_matrix
 from simclr_core.store import RunDir
 from simclr_core.tables import load_pairs
-from tests.app.conftest import build_run
+from tests.app.conftest import alone, build_run, charts, texts
 from tests.pair_runs import HELD_OUT, PAIRED, build_encoded_run
 
 
@@ -31,9 +31,7 @@ def root(tmp_path_factory):
     (root / "single/embeddings/pairs_untrained.npz").unlink()
     build_run(root / "plain")  # pairs without a recipe, no checkpoint
     build_run(root / "early", embeddings=False)
-    (root / "alone/embeddings").mkdir(parents=True)
-    np.savez(root / "alone/embeddings/encoder.npz", h=np.random.default_rng(0).normal(size=(20, 4)))
-    (root / "alone/config.json").write_text('{"imported": {"images": null}}')
+    alone(root, np.random.default_rng(0).normal(size=(20, 4)))
     return root
 
 
@@ -42,17 +40,8 @@ def open_pairs(open_page, root):
     return lambda run="full", **query: open_page("pairs", run=run, root=root, **query)
 
 
-def texts(at) -> str:
-    kinds = ("caption", "text", "markdown", "subheader", "header", "info", "error")
-    return " ".join(e.value for kind in kinds for e in getattr(at, kind))
-
-
 def pictures(at) -> int:
     return sum(e.proto.body.count("<figure>") for e in at.get("html"))
-
-
-def charts(at) -> int:
-    return len(at.get("plotly_chart"))
 
 
 def test_full_run_shows_everything(open_pairs, root):

@@ -4,8 +4,7 @@ import json
 
 from pages.ui import jobs, timeline
 from simclr_core.store import write_atomic
-from tests.app.conftest import build_run, metrics_row
-from tests.app.test_collapse_page import texts
+from tests.app.conftest import build_run, metrics_row, texts
 
 
 def point(step, h, z, accuracy=0.5):

@@ -18,7 +18,7 @@ from simclr_core.operations import NOTHING, OPERATIONS
 from simclr_core.sources import load_images
 from simclr_core.viewadvice import PIPELINES, in_use
 from simclr_core.viewsteps import strips
-from tests.app.conftest import ROOT, build_run
+from tests.app.conftest import ROOT, alone, build_run, html, texts
 from tests.pair_runs import HELD_OUT, build_encoded_run
 
 BAD = ["", "-1", "9" * 500, "1;flip_p=2"]
@@ -32,9 +32,7 @@ def root(tmp_path_factory):
     shutil.copytree(root / "full", root / "broken")
     next((root / "broken").glob("checkpoints/*/model.safetensors")).write_bytes(b"no weights")
     build_run(root / "plain")
-    (root / "alone/embeddings").mkdir(parents=True)
-    np.savez(root / "alone/embeddings/encoder.npz", h=np.random.default_rng(0).normal(size=(20, 4)))
-    (root / "alone/config.json").write_text('{"imported": {"images": null}}')
+    alone(root, np.random.default_rng(0).normal(size=(20, 4)))
     return root
 
 
@@ -42,16 +40,6 @@ def root(tmp_path_factory):
 def views(open_page, root):
     return lambda run="full", **query: open_page(
         "views", run=run, root=root, **{k if k in ("lang", "hide") else f"views.{k}": v for k, v in query.items()}
-    )
-
-
-def html(at) -> str:
-    return " ".join(e.proto.body for e in at.get("html"))
-
-
-def texts(at) -> str:
-    return " ".join(
-        e.value for kind in ("caption", "markdown", "subheader", "info", "warning") for e in getattr(at, kind)
     )
 
 
