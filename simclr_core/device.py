@@ -2,8 +2,9 @@
 
 Two torch threads on two cores are 1.7 times faster than one while nothing else runs, and tens of times slower as soon
 as one other process is busy: a parallel region ends only when its descheduled thread gets a core again, and a training
-step has a thousand such regions. So threads are chosen from the cores that are free now, and given back when others begin
-to work on them: the kernel says how busy the cores were and how much of that was ours.
+step has a thousand such regions. So threads are chosen from the cores that are free now, given back when others begin
+to work on them, and taken again when those have long been gone: the kernel says how busy the cores were and how much of
+that was ours.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ LAG = 0.05  # seconds by which the kernel's count may be behind
 WATCHED_SECONDS = 0.5  # at least, between two readings of the kernel's ticks
 SLOWER = 1.3  # than at its best a run must be before it gives cores back to others that work on them
 QUOTA = "/sys/fs/cgroup/cpu.max"
+CALM_SECONDS = 10.0  # doubled at each giving back: so long a core must be idle before it is taken again
 LOST = 2.5  # where the kernel does not tell: this many times slower is a lost core
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -125,10 +127,11 @@ def keep_memory() -> None:
 
 
 class ThreadGovernor:
-    """Sets torch's threads, and gives cores back when other processes begin to work on them.
+    """Sets torch's threads, gives cores back when other processes begin to work on them, and takes them again later.
 
     With a fixed number asked for it only sets it. `backed_off_at` is the step at which it first gave up a core, else None:
-    from there on a run is no longer bit for bit the run it would have been. Cores once given back are not taken again.
+    from there on a run is no longer bit for bit the run it would have been. It never takes more than it began with, and
+    waits twice as long after each time that it had to give back: a neighbour who comes and goes costs ever less.
     """
 
     def __init__(self, asked: int | None, before: int | None = None, processes: int = 1) -> None:
@@ -136,28 +139,32 @@ class ThreadGovernor:
         this machine share its free cores."""
         self.automatic = asked is None
         self.processes = processes
-        self.threads = asked or before or max(1, free_cores() // processes)
+        self.threads = self._most = asked or before or max(1, free_cores() // processes)
         self.backed_off_at: int | None = None
         self._others = _Others()
         self._seconds, self._parts = 0.0, 0
         self._best: float | None = None
+        self._calm, self._patience = 0.0, CALM_SECONDS
         torch.set_num_threads(self.threads)
 
     def watch(self, step: int, seconds: float) -> bool:
-        """Hear how long a step, or a part of one, took; True when this made it back off."""
-        if not self.automatic or self.threads == 1:
+        """Hear how long a step, or a part of one, took; True when this changed the number of threads."""
+        if not self.automatic or self._most == 1:
             return False
         self._seconds, self._parts = self._seconds + seconds, self._parts + 1
         if self._seconds < WATCHED_SECONDS:
             return False
-        pace, self._seconds, self._parts = self._seconds / self._parts, 0.0, 0
-        room = self._room()
-        if not self._must_yield(pace, room):
-            return False
-        self.threads = max(1, self.threads - 1 if room is None else room)
-        self.backed_off_at = self.backed_off_at or step
+        pace, watched = self._seconds / self._parts, self._seconds
+        self._seconds, self._parts = 0.0, 0
+        room, before = self._room(), self.threads
+        if self.threads > 1 and self._must_yield(pace, room):
+            self.threads = max(1, self.threads - 1 if room is None else room)
+            self.backed_off_at = self.backed_off_at or step
+            self._calm, self._patience = 0.0, 2 * self._patience
+        elif room is not None and self._may_take(room, watched):
+            self.threads = min(room, self._most)
         torch.set_num_threads(self.threads)
-        return True
+        return self.threads != before
 
     def _must_yield(self, pace: float, room: int | None) -> bool:
         """Whether others work on our cores, and it shows; where nobody tells, whether it shows plainly."""
@@ -166,6 +173,14 @@ class ThreadGovernor:
             return best is None or pace > SLOWER * best  # crowded from the start: there is nothing to compare with
         self._best = min(pace, best or pace)
         return room is None and pace > LOST * self._best
+
+    def _may_take(self, room: int, watched: float) -> bool:
+        """Whether more cores than we use, of those we began with, have been idle for long enough."""
+        self._calm = self._calm + watched if min(room, self._most) > self.threads else 0.0
+        if self._calm < self._patience:
+            return False
+        self._calm = 0.0
+        return True
 
     def _room(self) -> int | None:
         """Threads that this process may have beside what others do now; None where the kernel does not say."""

@@ -227,10 +227,11 @@ class Training:
 
     def _listen(self) -> None:
         """Tell the governor how long a step, or a chunk of one, took."""
-        now = time.perf_counter()
+        now, before = time.perf_counter(), self.governor.threads
         if self.governor.watch(self.step, now - self._part_began) and self.run:
             threads = self.governor.threads
-            self.run.log(f"step {self.step}: other programs need cores; {threads} threads from here on")
+            why = "other programs need cores" if threads < before else "cores are idle again"
+            self.run.log(f"step {self.step}: {why}; {threads} threads from here on")
         self._part_began = now
 
     def _due(self, step: int) -> bool:

@@ -107,6 +107,28 @@ def test_threads_become_as_many_as_others_leave(machine):
     assert not governor.watch(9, machine.work(50.0, 1, 4))
 
 
+def test_idle_cores_are_taken_again_after_a_calm_that_doubles(machine):
+    governor = ThreadGovernor(None)
+    governor.watch(0, machine.work(0.6, 4, 0))
+    for calm in (20, 40, 80):
+        assert governor.watch(1, machine.work(2.0, 2, 2))
+        assert governor.threads == 2
+        assert not any(governor.watch(2, machine.work(1.0, 2, 0)) for _ in range(calm - 1))
+        assert governor.watch(3, machine.work(1.0, 2, 0))
+        assert (governor.threads, torch.get_num_threads(), governor.backed_off_at) == (4, 4, 1)
+
+
+def test_a_calm_that_is_broken_begins_anew_and_nobody_takes_more_than_at_the_start(machine):
+    machine.others = 1.0
+    governor = ThreadGovernor(None)
+    assert governor.threads == 3
+    assert not any(governor.watch(0, machine.work(1.0, 3, 0)) for _ in range(100))
+    assert governor.watch(1, machine.work(2.0, 2, 2))
+    assert not any(governor.watch(2, machine.work(1.0, 2, 2 * (second == 15))) for second in range(30))
+    assert any(governor.watch(3, machine.work(1.0, 2, 0)) for _ in range(10))
+    assert governor.threads == 3
+
+
 def test_a_neighbour_in_the_very_first_steps_is_noticed(machine):
     """There is no undisturbed step to compare with yet."""
     governor = ThreadGovernor(None)
