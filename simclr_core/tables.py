@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +30,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
             return {"h": data}
         with data:
             return {name: data[name] for name in data.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+    except (ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
         raise DataError(sentence("file", "an npz of plain arrays", str(path), f"it cannot be read: {error}")) from None
 
 
@@ -160,20 +161,17 @@ def save_map(m: Map, path: str | Path) -> None:
 
 def load_map(path: str | Path) -> Map:
     """Read a map written by `save_map`."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(path)
-        about = json.loads(table.schema.metadata[ABOUT.encode()])
-    except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
+        columns = {name: table[name].to_numpy() for name in table.column_names}
+        label = columns.get("label")
+        return Map(
+            xy=np.stack([columns[a] for a in "xyz" if a in columns], axis=1).astype(np.float32),
+            index=columns["index"].astype(np.int64),
+            label=None if label is None else label.astype(np.int64),
+            **json.loads(table.schema.metadata[ABOUT.encode()]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:  # what pyarrow says of a bad file is a ValueError too
         raise DataError(sentence("file", "a map written by this program", str(path), f"cannot read: {error}")) from None
-    columns = {name: table[name].to_numpy() for name in table.column_names}
-    axes = [columns[a] for a in "xyz" if a in columns]
-    label = columns.get("label")
-    return Map(
-        xy=np.stack(axes, axis=1).astype(np.float32),
-        index=columns["index"].astype(np.int64),
-        label=None if label is None else label.astype(np.int64),
-        **about,
-    )

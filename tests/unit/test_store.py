@@ -146,3 +146,24 @@ def test_readers_never_see_a_half_written_file(tmp_path):
         assert "i" in read_json(path)
     writer.join()
     assert read_json(path)["i"] == 299
+
+
+def test_threads_of_one_server_may_write_one_file(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = tmp_path / "control"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: write_atomic(path, f"{i}" * 20_000), [i % 10 for i in range(200)]))
+    assert len(set(path.read_text())) == 1
+    assert len(path.read_text()) == 20_000
+    assert [p.name for p in tmp_path.iterdir()] == ["control"]
+
+
+def test_what_could_not_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("simclr_core.store.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomic(tmp_path / "status.json", "{}")
+    assert list(tmp_path.iterdir()) == []

@@ -130,3 +130,27 @@ def test_nothing_is_unpickled(tmp_path):
     np.save(tmp_path / "bomb.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     with pytest.raises(DataError):
         load_embeddings(tmp_path / "bomb.npy")
+
+
+def test_a_parquet_of_another_program_is_no_map(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = pa.table({"index": [0, 1], "x": [0.0, 1.0], "y": [0.0, 1.0]})
+    for about in ('{"method": "pca"}', "not json", '["a list"]'):
+        pq.write_table(columns.replace_schema_metadata({"about": about}), tmp_path / "other.parquet")
+        with pytest.raises(DataError, match="a map written by this program"):
+            load_map(tmp_path / "other.parquet")
+    pq.write_table(columns.drop(["x", "y"]), tmp_path / "other.parquet")
+    with pytest.raises(DataError, match="a map written by this program"):
+        load_map(tmp_path / "other.parquet")
+
+
+def test_a_damaged_member_of_an_npz_is_a_sentence(rng, tmp_path):
+    path = tmp_path / "e.npz"
+    np.savez_compressed(path, h=rng.normal(size=(200, 8)))
+    raw = bytearray(path.read_bytes())
+    raw[100:400] = bytes(300)
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_embeddings(path)
