@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 
 from simclr_core.cloud import PURITY_K, Cloud
 from simclr_core.diagnostics import DIAGNOSTICS, measure_all
+from simclr_core.means import student_t
 from simclr_core.neighbours import within
 from simclr_core.pairs import PairDistances
 from simclr_core.progress import Progress, Stopped, silent
@@ -30,7 +31,6 @@ REACH = 2 * PURITY_K  # of 40 neighbours 20 lie in a part for all but one row in
 FEWEST = 16  # rows, or images of pairs, below which a quarter cannot be spared
 MOST_DRAWS, LEAST_DRAWS = 40, 12
 WORK = 3e10  # multiplications that the spectra of all parts may take together
-COVERAGE = 0.95
 NONE_IN = 3.0  # what was seen in none of n rows may be up to 3/n of all (95 %)
 
 
@@ -88,9 +88,7 @@ def standard_error(drawn: Float[np.ndarray, " b"], n: int) -> float:
 
 def interval(name: str, value: float, drawn: Float[np.ndarray, " b"], n: int) -> Interval:
     """The 95 % interval of a diagnostic of n rows (or images of pairs), inside its range."""
-    from scipy.special import stdtrit  # pages that need no statistics must not load it
-
-    half = float(stdtrit(len(drawn) - 1, 0.5 + COVERAGE / 2)) * standard_error(drawn, n)
+    half = student_t(len(drawn) - 1) * standard_error(drawn, n)
     low, high = DIAGNOSTICS[name].low, DIAGNOSTICS[name].high
     if DIAGNOSTICS[name].counts and value in (low, high):
         half = max(half, NONE_IN / n)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from simclr_core.config import AugmentConfig
+from simclr_core.means import Mean, mean
 from simclr_core.operations import STRENGTHS, ablation, at_strength
-from simclr_core.orbits import Mean, Orbits, mean, orbits
+from simclr_core.orbits import Orbits, orbits
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import EmbeddingTable, ImageSet, PairTable, Space
 

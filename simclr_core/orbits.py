@@ -11,36 +11,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from simclr_core.errors import DataError, sentence
+from simclr_core.means import mean
 from simclr_core.neighbours import nearest, unit_rows
-from simclr_core.records import Interval, require_finite
+from simclr_core.records import require_finite
 
 NO_DISTANCE = 1e-12  # below it two directions are one
-COVERAGE = 0.95
-
-
-class Mean(NamedTuple):
-    """The mean of n independent measurements and its 95 % interval (Student's t), which one measurement does not have."""
-
-    value: float
-    interval: Interval | None
-    n: int
-
-
-def mean(values: Float[np.ndarray, " n"]) -> Mean:
-    """The mean of at least one measurement, and how sure it is."""
-    n, centre = len(values), float(values.mean())
-    if n < 2:
-        return Mean(centre, None, n)
-    from scipy.special import stdtrit  # the command line must not load it to explain itself
-
-    half = float(stdtrit(n - 1, 0.5 + COVERAGE / 2) * values.std(ddof=1)) / math.sqrt(n)
-    return Mean(centre, Interval(centre - half, centre + half), n)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from simclr_core.config import JITTER_PARTS, AugmentConfig
 from simclr_core.errors import DataError, sentence
-from simclr_core.orbits import Mean, mean
+from simclr_core.means import Mean, mean
 from simclr_core.records import ImageSet, Interval, Space
 from simclr_core.registry import Choice, Label
 

@@ -13,8 +13,8 @@ from pages.ui import figures, pairfigures, state, twins, widgets
 from pages.ui.text import label, t
 from simclr_core.errors import SimclrError
 from simclr_core.invariance import LENGTHS, PICTURES, QUESTIONS, Ablation, Length, ablate, sweep
+from simclr_core.means import Mean, mean
 from simclr_core.operations import OPERATIONS, STRENGTHS
-from simclr_core.orbits import Mean, mean
 from simclr_core.progress import Progress, stretch
 from simclr_core.readout import AMOUNT, READOUTS, YES_NO, Scale
 from simclr_core.records import SPACES, Space

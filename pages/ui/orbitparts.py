@@ -10,7 +10,8 @@ import streamlit as st
 from pages.ui import pairfigures, pairparts, state, twins, widgets
 from pages.ui.numbertable import short
 from pages.ui.text import t
-from simclr_core.orbits import Mean, Orbits, by_class, mean
+from simclr_core.means import Mean, mean
+from simclr_core.orbits import Orbits, by_class
 from simclr_core.records import Space
 from simclr_core.store import RunDir
 

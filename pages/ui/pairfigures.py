@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pages.ui import figures
-from simclr_core.orbits import Mean, Orbits
+from simclr_core.means import Mean
+from simclr_core.orbits import Orbits
 from simclr_core.records import Interval
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from pages.ui.text import t
 from simclr_core.config import AugmentConfig, from_dict, to_dict
 from simclr_core.errors import DataError, SimclrError, sentence
 from simclr_core.invariance import InSpaces, Measure, measure_with
-from simclr_core.orbits import Mean, Orbits, orbits
+from simclr_core.means import Mean
+from simclr_core.orbits import Orbits, orbits
 from simclr_core.pairs import PairDistances, nearest_others, pair_distances
 from simclr_core.readout import encode_drawn, read_all
 from simclr_core.records import ImageSet, Space

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simclr_core.commands import say
 from simclr_core.config import AugmentConfig, ModelConfig, RunConfig, TrainConfig, from_dict, to_dict
-from simclr_core.demo.draws import half_width
+from simclr_core.means import mean
 from simclr_core.registry import Label
 from simclr_core.store import write_atomic
+from simclr_core.work import say
 
 HERE = Path(__file__).parent
 SEEDS = 5
@@ -105,7 +105,7 @@ def _summary(way: Way, results: list[dict[str, Any]]) -> Summary:
         config=config(way, 0),
         values=tuple(values.tolist()),
         mean=float(values.mean()),
-        half=half_width(values),
+        half=mean(values).half,
         steps=results[0]["steps"],
         loss=float(np.mean([r["loss"] for r in results])),
         seconds=float(np.median([r["seconds"] for r in results])),

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simclr_core.demo.draws import half_width
+from simclr_core.means import mean
 from simclr_core.probes import LinearParams, ProbeResult, fine_tune, label_efficiency
 from simclr_core.registry import Label
 from simclr_core.work import say
@@ -66,7 +66,7 @@ def summaries(results: list[dict[str, Any]]) -> list[Summary]:
                 continue
             a = np.array([r["accuracy"] for r in rows])
             low, high = float(a.min()), float(a.max())
-            found.append(Summary(arm, share, rows[0]["n_train"], len(a), float(a.mean()), half_width(a), low, high))
+            found.append(Summary(arm, share, rows[0]["n_train"], len(a), float(a.mean()), mean(a).half, low, high))
     return found
 
 

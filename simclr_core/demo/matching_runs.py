@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simclr_core.config import RunConfig, TrainConfig, to_dict
-from simclr_core.demo.draws import half_width
+from simclr_core.means import mean
 from simclr_core.registry import Label
 from simclr_core.store import write_atomic
 from simclr_core.viewadvice import PIPELINES
@@ -70,7 +70,7 @@ def summaries(found: dict[str, Any], images: str) -> list[Summary]:
         for recipe in RECIPES:
             a = np.array([r["accuracy"][way] for r in rows if r["recipe"] == recipe and way in r["accuracy"]])
             if len(a):
-                summed.append(Summary(way, recipe, tuple(a.tolist()), float(a.mean()), half_width(a)))
+                summed.append(Summary(way, recipe, tuple(a.tolist()), float(a.mean()), mean(a).half))
     return summed
 
 

@@ -12,8 +12,9 @@ from pages.ui.numbertable import short
 from simclr_core.checkpoints import UNTRAINED, load_encoder
 from simclr_core.config import to_dict
 from simclr_core.invariance import ablate, measure_with, sweep
+from simclr_core.means import Mean, mean
 from simclr_core.operations import NOTHING
-from simclr_core.orbits import Mean, mean, orbits
+from simclr_core.orbits import orbits
 from simclr_core.pipeline import load_for
 from simclr_core.readout import encode_drawn, read_all
 from simclr_core.records import Interval

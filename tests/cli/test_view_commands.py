@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simclr_core.__main__ import main
-from simclr_core.orbits import mean
+from simclr_core.means import mean
 from simclr_core.pairs import pair_distances
 from simclr_core.tables import load_pairs
 from tests.pair_runs import HELD_OUT, build_encoded_run

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simclr_core.errors import DataError
-from simclr_core.orbits import by_class, mean, orbits
+from simclr_core.means import mean
+from simclr_core.orbits import by_class, orbits
 
 
 def cones(angle: float, apart: float, q: int) -> tuple[np.ndarray, np.ndarray]:
