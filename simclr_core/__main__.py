@@ -21,7 +21,7 @@ from simclr_core.operations import OPERATIONS
 from simclr_core.probes import PROBES
 from simclr_core.progress import Stopped
 from simclr_core.recipes import RECIPES
-from simclr_core.records import SPLITS, Space
+from simclr_core.records import SPACES, SPLITS
 from simclr_core.registry import Label
 from simclr_core.sources import SOURCES
 from simclr_core.work import say
@@ -30,7 +30,6 @@ from simclr_core.worksheet.problems import IMAGES, PRINTED, TEMPERATURES
 from simclr_core.zoo import ZOO
 
 Parser = argparse.ArgumentParser
-SPACES: tuple[Space, ...] = ("h", "z")
 SPECS = ", ".join(f"{name}:{word}" if (word := source.argument) else name for name, source in SOURCES.items())
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 
 from simclr_core.neighbours import components
 from simclr_core.records import NeighbourGraph
@@ -37,11 +36,6 @@ def groups(graph: NeighbourGraph) -> list[np.ndarray]:
     order = np.argsort(group, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
     return sorted((rows for rows in parts if len(rows) > 1), key=lambda rows: (-len(rows), rows[0]))
-
-
-def picture_hash(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """Sixteen bytes that two pictures share only if every pixel agrees."""
-    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,41 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from simclr_core import measures, spectrum
 from simclr_core.cloud import HEAT, Cloud, Undefined
-from simclr_core.measures import (
-    alignment,
-    antihub_share,
-    centred_mean_cosine,
-    chance_purity,
-    cluster_gap,
-    crowd_cosine,
-    duplicate_share,
-    hub_reach,
-    hubness_skew,
-    image_directions,
-    intrinsic_dim,
-    knn_purity,
-    mean_cosine,
-    near_duplicate_share,
-    pair_auc,
-    std_ratio,
-    twin_r_at_1,
-    uniformity,
-)
 from simclr_core.neighbours import unit_rows
 from simclr_core.registry import Choice, Label
-from simclr_core.spectrum import (
-    alpha,
-    alpha_r2,
-    cliff_share,
-    effective_rank,
-    live_share,
-    moving_share,
-    nesum,
-    participation_ratio,
-    rankme,
-    w2_uniformity,
-)
 
 SPHERE_ROWS = 5000  # points of the uniform sphere whose neighbours are searched: more would double a diagnosis
 
@@ -124,7 +93,7 @@ def _counted(*words: Any, rests_on: Ground = "neighbours") -> Diagnostic:
 
 DIAGNOSTICS: dict[str, Diagnostic] = {
     "std_ratio": _entry(
-        std_ratio,
+        measures.std_ratio,
         "Spread of unit rows (std × √d)",
         "单位行的离散度（std × √d）",
         "1 = spread out, 0 = all rows equal. Blind to low rank.",
@@ -133,7 +102,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=0,
     ),
     "mean_cosine": _entry(
-        mean_cosine,
+        measures.mean_cosine,
         "Mean cosine",
         "平均余弦",
         "0 = no common direction, 1 = all the same. After a ReLU .3 to .7 is normal.",
@@ -143,7 +112,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "centred_mean_cosine": _entry(
-        centred_mean_cosine,
+        measures.centred_mean_cosine,
         "Mean cosine, centred",
         "去均值后的平均余弦",
         "Near 0 where a high mean cosine came from one common offset alone.",
@@ -153,7 +122,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "crowd_cosine": _entry(
-        crowd_cosine,
+        measures.crowd_cosine,
         "Cosine of four pairs in five",
         "五分之四的行对所达到的余弦",
         "Near 1: nearly all rows fall on one point, whatever a few outliers do.",
@@ -163,7 +132,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "alignment": _entry(
-        alignment,
+        measures.alignment,
         "Alignment",
         "对齐度",
         "Lower is better, read with uniformity: 0 = both views equal, 2 = unrelated.",
@@ -174,7 +143,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=4,
     ),
     "uniformity": _entry(
-        uniformity,
+        measures.uniformity,
         "Uniformity",
         "均匀性",
         "0 = collapsed; the uniform sphere is the least possible. Read with alignment.",
@@ -184,7 +153,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=0,
     ),
     "w2_uniformity": _entry(
-        w2_uniformity,
+        spectrum.w2_uniformity,
         "Distance from the uniform sphere (W2)",
         "与均匀球面的距离（W2）",
         "0 = uniform, 1.41 = total collapse. Sees dead directions.",
@@ -194,7 +163,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=math.sqrt(2),
     ),
     "rankme": _entry(
-        rankme,
+        spectrum.rankme,
         "RankMe",
         "RankMe",
         "Soft count of directions, mean included. Compare runs of one method; high is not yet good.",
@@ -203,7 +172,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=1,
     ),
     "lidar": _entry(
-        image_directions,
+        measures.image_directions,
         "LiDAR",
         "LiDAR",
         "Soft count of directions in which images differ beyond what augmentation changes. Compare runs of one method.",
@@ -213,7 +182,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=1,
     ),
     "effective_rank": _entry(
-        effective_rank,
+        spectrum.effective_rank,
         "Effective rank",
         "有效秩",
         "Soft count of directions around the mean. A tenth of the width is normal for h.",
@@ -222,7 +191,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=1,
     ),
     "participation_ratio": _entry(
-        participation_ratio,
+        spectrum.participation_ratio,
         "Participation ratio",
         "参与比",
         "How many directions carry the variance; 2 or 3 means dimensional collapse.",
@@ -231,7 +200,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=1,
     ),
     "nesum": _entry(
-        nesum,
+        spectrum.nesum,
         "NESum",
         "NESum",
         "Variance in units of the largest direction's. High also for noise around one point.",
@@ -240,7 +209,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=1,
     ),
     "live_share": _entry(
-        live_share,
+        spectrum.live_share,
         "Directions in use",
         "使用中的方向占比",
         "Share with more than a millionth of the largest variance; half dead shows as .5.",
@@ -250,7 +219,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "moving_share": _entry(
-        moving_share,
+        spectrum.moving_share,
         "Columns that change",
         "有变化的列占比",
         "Share of the columns that differ from image to image; dead units do not.",
@@ -260,7 +229,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "cliff_share": _entry(
-        cliff_share,
+        spectrum.cliff_share,
         "Directions before a cliff",
         "断崖前的方向占比",
         "1 = the spectrum has no cliff; .06 = sixteenfold too few directions, the rest is noise.",
@@ -270,7 +239,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "alpha": _entry(
-        alpha,
+        spectrum.alpha,
         "Spectrum's decay α",
         "谱衰减 α",
         "Near 1 in good encoders, far above 1 on collapse, near 0 for noise.",
@@ -278,7 +247,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         "α-ReQ, Agrawal et al. 2022",
     ),
     "alpha_r2": _entry(
-        alpha_r2,
+        spectrum.alpha_r2,
         "Fit of α (R²)",
         "α 的拟合优度（R²）",
         "Below .9 the spectrum is no power law and α says little.",
@@ -287,7 +256,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "hubness_skew": _entry(
-        hubness_skew,
+        measures.hubness_skew,
         "Hubness (skew of N₁₀)",
         "枢纽性（N₁₀ 偏度）",
         "Up to 2 is usual; above, a few images are the neighbours of very many.",
@@ -296,7 +265,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         rests_on="neighbours",
     ),
     "hub_reach": _counted(
-        hub_reach,
+        measures.hub_reach,
         "Reach of the largest hub",
         "最大枢纽的覆盖占比",
         "Share of the images that have one and the same image among their ten nearest.",
@@ -304,7 +273,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         "Radovanović et al. 2010",
     ),
     "antihub_share": _counted(
-        antihub_share,
+        measures.antihub_share,
         "Antihubs",
         "反枢纽占比",
         "Images that nobody has among the ten nearest; search never finds them.",
@@ -312,7 +281,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         "Radovanović et al. 2010",
     ),
     "near_duplicate_share": _counted(
-        near_duplicate_share,
+        measures.near_duplicate_share,
         "Near duplicates (cosine ≥ .99)",
         "近重复（余弦 ≥ 0.99）",
         "Rows with a nearly equal neighbour. After a ReLU up to .15 is normal.",
@@ -320,7 +289,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         "vecscope 0.2",
     ),
     "duplicate_share": _counted(
-        duplicate_share,
+        measures.duplicate_share,
         "Duplicates (cosine ≥ .999)",
         "重复（余弦 ≥ 0.999）",
         "Rows with an all but equal neighbour: copies, or images the encoder cannot tell apart.",
@@ -328,7 +297,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         "vecscope 0.2",
     ),
     "cluster_gap": _entry(
-        cluster_gap,
+        measures.cluster_gap,
         "Gap between tight clusters",
         "紧密簇之间的间隙",
         "1 = none; 3 = most rows sit in clusters a third as wide as they are apart.",
@@ -338,7 +307,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=1,
     ),
     "intrinsic_dim": _entry(
-        intrinsic_dim,
+        measures.intrinsic_dim,
         "Intrinsic dimension (TwoNN)",
         "内在维数（TwoNN）",
         "Dimensions that the nearest neighbours see; too low for dozens.",
@@ -348,7 +317,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         low=0,
     ),
     "knn_purity": _counted(
-        knn_purity,
+        measures.knn_purity,
         "Neighbour purity (k = 20)",
         "近邻纯度（k = 20）",
         "Same-label share among the 20 nearest. Compare with chance and the untrained encoder.",
@@ -356,7 +325,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         "Wu et al. 2018",
     ),
     "chance_purity": _entry(
-        chance_purity,
+        measures.chance_purity,
         "Purity by chance",
         "随机纯度",
         "What purity is where neighbours know nothing of labels.",
@@ -366,7 +335,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         high=1,
     ),
     "pair_auc": _counted(
-        pair_auc,
+        measures.pair_auc,
         "Views told from other images (AUC)",
         "视图与其他图像的可分性（AUC）",
         ".5 = a coin; near 1 with low purity: the views are too easy.",
@@ -375,7 +344,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
         rests_on="pairs",
     ),
     "twin_r_at_1": _counted(
-        twin_r_at_1,
+        measures.twin_r_at_1,
         "Twin found first",
         "孪生视图排第一",
         "How often the other view is the nearest of all; what the objective trains.",

@@ -39,6 +39,11 @@ def require_finite(name: str, x: np.ndarray) -> None:
         raise DataError(f"`{name}` must be finite, got {found}; drop these rows or find what made them")
 
 
+def picture_hash(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """Sixteen bytes that two pictures share only if every pixel agrees."""
+    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
     """Pictures of one size, three channels, with what is known about them.
@@ -82,9 +87,8 @@ class ImageSet:
     @property
     def copies(self) -> float:
         """Share of the pictures whose pixels, all of them, equal another's."""
-        each = [hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest() for picture in self.image]
-        count = Counter(each)
-        return sum(n for n in count.values() if n > 1) / len(each)
+        count = Counter(map(picture_hash, self.image))
+        return sum(n for n in count.values() if n > 1) / len(self)
 
     def take(self, rows: np.ndarray) -> ImageSet:
         """The pictures at these positions, in this order."""

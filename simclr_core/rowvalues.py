@@ -10,13 +10,13 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
+from simclr_core.cloud import HUB_K, PURITY_K
 from simclr_core.errors import DataError
 from simclr_core.neighbours import k_occurrence
 from simclr_core.records import NeighbourGraph
 from simclr_core.registry import Choice, Label, pick
 
-ROW_K = 20  # neighbours that the graph must hold
-HUB_K = 10  # neighbours of k-occurrence, as in the diagnosis
+ROW_K = PURITY_K  # neighbours that the graph must hold
 NEEDS_LABEL = frozenset({"agreement"})
 
 RowValue = Callable[[np.ndarray, np.ndarray | None, NeighbourGraph], np.ndarray]

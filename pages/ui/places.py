@@ -11,8 +11,8 @@ from pages.ui import rowdata
 from pages.ui.gallery import gallery
 from pages.ui.shown import Shown
 from pages.ui.text import t
-from simclr_core.copies import SAME, ToldApart, different, groups, picture_hash, tell_apart
-from simclr_core.records import NeighbourGraph, Space
+from simclr_core.copies import SAME, ToldApart, different, groups, tell_apart
+from simclr_core.records import NeighbourGraph, Space, picture_hash
 
 SHOWN, TILES, LISTED = 4, 7, 500
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from simclr_core.copies import copied, different, group_of, groups, picture_hash, tell_apart
+from simclr_core.copies import copied, different, group_of, groups, tell_apart
 from simclr_core.neighbours import components, nearest
+from simclr_core.records import picture_hash
 
 
 @pytest.fixture
