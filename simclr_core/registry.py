@@ -16,6 +16,7 @@ from simclr_core.errors import ConfigError, sentence
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="Params")
+E = TypeVar("E")
 
 
 class Label(NamedTuple):
@@ -23,6 +24,14 @@ class Label(NamedTuple):
 
     en: str
     zh: str
+
+    def format(self, **values: Any) -> Label:
+        """The text with its values filled in, as `str.format` does."""
+        return Label(self.en.format(**values), self.zh.format(**values))
+
+    def then(self, more: Label | None) -> Label:
+        """This sentence and, where there is one, the next."""
+        return self if more is None else Label(f"{self.en} {more.en}", self.zh + more.zh)
 
 
 NO_HELP = Label("", "")
@@ -136,10 +145,7 @@ class Choice(Generic[F]):
     help: Label = NO_HELP
 
 
-C = TypeVar("C", bound=Choice[Any])
-
-
-def pick(family: Mapping[str, C], name: str, what: str) -> C:
+def pick(family: Mapping[str, E], name: str, what: str) -> E:
     """Look up an entry, or say what there is.
 
     Args:

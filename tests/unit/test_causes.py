@@ -101,6 +101,17 @@ def test_ordinary_settings_are_no_cause(space):
         assert likely_causes(ill(space, verdict), facts()) == ()
 
 
+def test_what_a_head_does_not_have_is_not_too_narrow(space):
+    """Without a hidden layer its width is no fact; without a head z is as wide as h."""
+    for layers, width in ((1, 64), (0, 8)):
+        run = facts([f"model.head_layers={layers}", "model.hidden_dim=8", f"model.proj_dim={width}"])
+        assert likely_causes(ill(space, "dimensional"), run) == ()
+    narrow = facts(["model.head_layers=1", "model.hidden_dim=8", "model.proj_dim=4"])
+    (cause,) = likely_causes(ill(space, "dimensional"), narrow)
+    assert cause.cure == {"model.proj_dim": 64}
+    assert "inside" not in cause.text.en
+
+
 def test_a_healthy_space_or_an_unknown_run_has_no_cause(space):
     run = facts(["train.objective=alignment"])
     assert likely_causes(replace(space, verdict="healthy"), run) == ()

@@ -19,7 +19,7 @@ GOOD = Facts(
 
 def severity(name: str, **changes) -> str | None:
     said = ADVICE[name].run(replace(GOOD, **changes))
-    return None if said is None else said.severity
+    return None if said is None else said[0]
 
 
 def test_every_rule_has_words_in_both_languages_and_a_source():
