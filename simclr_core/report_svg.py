@@ -1,13 +1,11 @@
-"""Curves and bars as inline SVG that takes its colours from the page's style sheet; no chart library, no request.
-
-Texts are HTML already: whoever calls escapes them.
-"""
+"""Curves and bars as inline SVG that takes its colours from the page's style sheet; no chart library, no request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 640, 240
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 12, 40
@@ -29,23 +27,25 @@ def ticks(at: Sequence[tuple[float, str]], *, upright: bool) -> str:
         if upright:
             y = _y(share)
             parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
+            parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(text)}</text>')
         else:
-            parts.append(f'<text x="{_x(share):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>')
+            parts.append(
+                f'<text x="{_x(share):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{escape(text)}</text>'
+            )
     return "".join(parts)
 
 
-def frame(inside: str, title: str, x_title: str, names: Sequence[str]) -> str:
-    """A figure around what was drawn; a legend where there is more than one name."""
+def frame(inside: str, title: str, x_title: str, names: Sequence[str]) -> Markup:
+    """A figure around what was drawn, which is SVG already; a legend where there is more than one name."""
     place = (LEFT + WIDTH - RIGHT) / 2
     legend = "".join(
         f'<g transform="translate({LEFT + 12 + 150 * i} {TOP + 4})"><rect class="fill{i}" width="12" height="8"/>'
-        f'<text x="17" y="8">{name}</text></g>'
+        f'<text x="17" y="8">{escape(name)}</text></g>'
         for i, name in enumerate(names if len(names) > 1 else ())
     )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">{inside}{legend}'
-        f'<text x="{place}" y="{HEIGHT - 6}" text-anchor="middle">{x_title}</text></svg>'
+    return Markup(
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{inside}{legend}'
+        f'<text x="{place}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_title)}</text></svg>'
     )
 
 
@@ -54,7 +54,7 @@ def line(i: int, points: Iterable[tuple[float, float]]) -> str:
     return f'<polyline class="line{i}" points="{" ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in points)}"/>'
 
 
-def curves(series: Mapping[str, np.ndarray], *, title: str, x_title: str) -> str:
+def curves(series: Mapping[str, np.ndarray], *, title: str, x_title: str) -> Markup:
     """Positive values in (0, 1] by rank on a logarithmic axis; the second series is dashed."""
     least = min(float(v[v > 0].min(initial=1.0)) for v in series.values())
     decades = int(np.ceil(-np.log10(max(least, LOWEST)))) or 1
@@ -70,7 +70,7 @@ def curves(series: Mapping[str, np.ndarray], *, title: str, x_title: str) -> str
     return frame(axes + "".join(drawn), title, x_title, list(series))
 
 
-def bars(series: Mapping[str, np.ndarray], low: float, high: float, *, title: str, x_title: str) -> str:
+def bars(series: Mapping[str, np.ndarray], low: float, high: float, *, title: str, x_title: str) -> Markup:
     """Histograms of equal bins from low to high, drawn over one another; the second is an outline."""
     most = max(float(v.max(initial=0)) for v in series.values()) or 1.0
     drawn = []

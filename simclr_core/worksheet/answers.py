@@ -24,7 +24,7 @@ import numpy as np
 from simclr_core.registry import NO_HELP, Label
 from simclr_core.worksheet.mistakes import MISTAKES, Mistake
 from simclr_core.worksheet.problems import Problem, Worked
-from simclr_core.worksheet.texts import TEXTS, labels
+from simclr_core.worksheet.texts import TEXTS
 
 LONGEST = 40  # characters of an answer
 TOLERANCE = 0.005
@@ -67,8 +67,8 @@ class Grade(NamedTuple):
     values: dict[str, str]
 
 
-SENTENCES = labels("sentences")
-HINTS = {stage: tuple(Label(**text) for text in steps) for stage, steps in TEXTS["hints"].items()}
+SENTENCES: dict[str, Label] = TEXTS["sentences"]
+HINTS: dict[str, tuple[Label, ...]] = TEXTS["hints"]
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ The texts stand in `texts.toml`; `values` computes what fills them in from the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,19 +43,11 @@ class Exercise:
     statements: tuple[Statement, ...]
 
 
-def _exercise(table: Mapping[str, Any]) -> Exercise:
-    def labels(name: str) -> tuple[Label, ...]:
-        return tuple(Label(**text) for text in table[name])
-
-    statements = tuple(
-        Statement(text=Label(**s["text"]), true=s["true"], why=Label(**s["why"])) for s in table["statements"]
-    )
-    return Exercise(
-        title=Label(**table["title"]), tasks=labels("tasks"), answers=labels("answers"), statements=statements
-    )
+def _exercise(table: dict[str, Any]) -> Exercise:
+    return Exercise(**table | {"statements": tuple(Statement(**s) for s in table["statements"])})
 
 
-EXERCISES: dict[str, Exercise] = {number: _exercise(table) for number, table in TEXTS["exercises"].items()}
+EXERCISES = {number: _exercise(table) for number, table in TEXTS["exercises"].items()}
 
 
 def values(sheet: Sheet) -> dict[str, str]:

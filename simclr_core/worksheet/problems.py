@@ -16,14 +16,14 @@ from simclr_core import similarity as sim
 from simclr_core.errors import ConfigError, sentence
 from simclr_core.presets import PRESETS
 from simclr_core.registry import Label, Params, check_fields, number
-from simclr_core.worksheet.texts import labels
+from simclr_core.worksheet.texts import TEXTS
 
 PRINTED = 0  # the seed that stands for the sheet as it is printed
 SEED_HIGH = 999_999
 IMAGES_LOW, IMAGES_HIGH, IMAGES = 2, 5, 3
 TEMPERATURES = (0.1, 0.2, 0.5, 1.0)
 ANCHOR_STAGES = ("numerator", "denominator", "p", "loss")
-STAGES = labels("stages")
+STAGES: dict[str, Label] = TEXTS["stages"]
 # Unit directions drawn towards one side, so that negatives are seldom easy; views near their image's direction.
 _DIM, _CONE, _SPREAD = 6, 0.5, 0.15
 # Two decimals move an entry by 0.005 at most, so no eigenvalue by more than 0.005 (2N − 1) = 0.045 at N = 5: shrinking

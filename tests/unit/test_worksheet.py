@@ -12,8 +12,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from simclr_core import means
 from simclr_core import similarity as sim
-from simclr_core.demo import draws, labels
+from simclr_core.demo import labels
 from simclr_core.errors import ConfigError, SimclrError
 from simclr_core.worksheet import workbook
 from simclr_core.worksheet.answers import HINTS, LONGEST, SENTENCES, TOLERANCE, digits, facts, grade, hints, read
@@ -440,9 +441,9 @@ def test_without_key_no_answer_is_in_the_file():
 # -- exercise 6 --------------------------------------------------------------------------------------------------------
 def test_the_measured_comparison_is_whole():
     scipy_stats = pytest.importorskip("scipy.stats")
-    for freedom, t in draws.T_95.items():
+    for freedom, t in means.T_95.items():
         assert t == pytest.approx(scipy_stats.t.ppf(0.975, freedom), rel=1e-12)
-    assert labels.DRAWS - 1 in draws.T_95
+    assert labels.DRAWS - 1 in means.T_95
     found = labels.read()
     assert found is not None
     run = json.loads((labels.RUN / "config.json").read_text())
