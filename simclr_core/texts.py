@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,10 @@ class Texts(dict[str, Any]):
 
     def say(self, key: str, **values: Any) -> Label:
         """The text under a dotted key ("cone.ok") with its values filled in, in `str.format` form."""
-        return reduce(getitem, key.split("."), self).format(**values)
+        found: Any = self
+        for name in key.split("."):
+            found = found[name]
+        return found.format(**values)
 
 
 def beside(module: str) -> Texts:
