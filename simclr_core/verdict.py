@@ -17,7 +17,7 @@ from simclr_core import learning_rules as learning
 from simclr_core.cloud import PURITY_K, Cloud, Undefined
 from simclr_core.diagnostics import DIAGNOSTICS, measure_all, sphere
 from simclr_core.errors import DataError, sentence
-from simclr_core.evidence import Evidence, Limits, Metrics, Rule, RunFacts, say
+from simclr_core.evidence import Evidence, Limits, Metrics, Rule, RunFacts
 from simclr_core.intervals import REACH, measure_intervals
 from simclr_core.progress import Progress, silent, stretch
 from simclr_core.records import (
@@ -32,7 +32,9 @@ from simclr_core.records import (
 )
 from simclr_core.registry import Choice, Label
 from simclr_core.store import RunDir, read_metrics
+from simclr_core.texts import beside
 
+TEXTS = beside(__file__)
 _ORDER: tuple[Severity, ...] = ("ok", "warn", "fail")
 _SEARCH = 0.6  # share of the time that the neighbours take, where intervals are measured too
 
@@ -78,7 +80,7 @@ def run_facts(run: RunDir) -> RunFacts:
 
 
 def _unjudged(name: str, label: Label, why: Label, source: str) -> Finding:
-    text = {"en": f"{label.en}: not measured, because {why.en}.", "zh": f"{label.zh}：未测量，因为{why.zh}。"}
+    text = TEXTS.say("said.unjudged", name=label.en, name_zh=label.zh, why=why.en, why_zh=why.zh)._asdict()
     return Finding(id=name, severity="ok", value=None, reference={}, threshold=None, sentences=text, source=source)
 
 
@@ -108,13 +110,8 @@ def _judge(name: str, evidence: Evidence, known: Mapping[str, Interval | None]) 
 def _with_doubt(finding: Finding) -> dict[str, str]:
     """A finding's sentences, and that another sample might be judged otherwise."""
     assert finding.interval is not None
-    numbers = {"low": finding.interval.low, "high": finding.interval.high, "t": finding.threshold or 0.0}
-    doubt = say(
-        " These rows do not settle it: the limit of {t:.3g} lies inside the interval {low:.3g} to {high:.3g}.",
-        "这些行不足以定论：界限 {t:.3g} 落在区间 {low:.3g} 至 {high:.3g} 之内。",
-        **numbers,
-    )
-    return {language: text + doubt._asdict()[language] for language, text in finding.sentences.items()}
+    doubt = TEXTS.say("said.doubt", t=finding.threshold, **finding.interval._asdict())
+    return Label(**finding.sentences).then(doubt)._asdict()
 
 
 def _zero_rows(cloud: Cloud) -> list[Finding]:
@@ -122,9 +119,7 @@ def _zero_rows(cloud: Cloud) -> list[Finding]:
     m = len(cloud.zero_rows)
     if m == 0:
         return []
-    en = f"{m} of {cloud.n} rows are all zeros (first: row {cloud.zero_rows[0]}). They have no direction and count as "
-    zh = f"{cloud.n} 行中有 {m} 行全为零（首个：第 {cloud.zero_rows[0]} 行）。它们没有方向，"
-    text = {"en": en + "equal to each other and unrelated to all others.", "zh": zh + "按彼此相同、与其他行无关处理。"}
+    text = TEXTS.say("said.zero_rows", m=m, n=cloud.n, first=cloud.zero_rows[0])._asdict()
     share = m / cloud.n
     return [Finding(id="zero_rows", severity="warn", value=share, reference={}, threshold=0.0, sentences=text)]
 
@@ -249,103 +244,18 @@ def report_to_json(report: CollapseReport) -> dict[str, Any]:
     return {"space": report.top, **spaces[report.top], "spaces": spaces, "references": references}
 
 
-def _entry(run: Rule, params: type[Limits], label: Label, source: str, remedy: Label) -> Choice[Rule]:
-    return Choice(label=label, run=run, params=params, source=source, help=remedy)
-
-
+_RULES: dict[str, tuple[Rule, type[Limits]]] = {
+    "complete": (geometry.complete, geometry.CompleteLimits),
+    "dimensional": (geometry.dimensional, geometry.DimensionalLimits),
+    "cone": (geometry.cone, geometry.ConeLimits),
+    "cluster": (geometry.cluster, geometry.ClusterLimits),
+    "duplicates": (geometry.duplicates, geometry.DuplicatesLimits),
+    "hubs": (geometry.hubs, geometry.HubsLimits),
+    "shortcut": (learning.shortcut, learning.ShortcutLimits),
+    "undertrained": (learning.undertrained, learning.UndertrainedLimits),
+    "over_uniform": (learning.over_uniform, learning.OverUniformLimits),
+    "false_negatives": (learning.false_negatives, learning.FalseNegativesLimits),
+}
 DIAGNOSES: dict[str, Choice[Rule]] = {
-    "complete": _entry(
-        geometry.complete,
-        geometry.CompleteLimits,
-        Label("complete collapse", "完全坍缩"),
-        "SimSiam, Chen & He 2021, §4.1",
-        Label(
-            "Check that negatives reach the loss and that gradients flow; lower the learning rate or the temperature.",
-            "检查负例是否进入损失、梯度是否正常；降低学习率或温度系数。",
-        ),
-    ),
-    "dimensional": _entry(
-        geometry.dimensional,
-        geometry.DimensionalLimits,
-        Label("dimensional collapse", "维度坍缩"),
-        "Jing et al. 2022",
-        Label(
-            "Judge h rather than z; use a head of two or three layers, milder augmentation and weight decay.",
-            "优先看 h 而非 z；使用两到三层的投影头，减弱增强与权重衰减。",
-        ),
-    ),
-    "cone": _entry(
-        geometry.cone,
-        geometry.ConeLimits,
-        Label("cone", "锥形"),
-        "Ethayarajh 2019; Mu & Viswanath 2018",
-        Label(
-            "Subtract the mean before comparing; train longer; check the normalisation of the pictures.",
-            "比较前先减去均值；延长训练；检查图像的归一化。",
-        ),
-    ),
-    "cluster": _entry(
-        geometry.cluster,
-        geometry.ClusterLimits,
-        Label("cluster collapse", "簇坍缩"),
-        "gap in the distances of random pairs",
-        Label(
-            "Look at what each cluster shares (source, border, background) and add the augmentation that hides it.",
-            "查看每个簇的共同点（来源、边框、背景），并加入能遮蔽它的增强。",
-        ),
-    ),
-    "duplicates": _entry(
-        geometry.duplicates,
-        geometry.DuplicatesLimits,
-        Label("duplicates", "重复"),
-        "vecscope 0.2, at cosine .999",
-        Label(
-            "Look at the pairs: remove copies from the data; where the images differ, the encoder is blind to how.",
-            "查看这些图像对：若是副本则从数据中移除；若图像不同，说明编码器看不到差别。",
-        ),
-    ),
-    "hubs": _entry(
-        geometry.hubs,
-        geometry.HubsLimits,
-        Label("hubs", "枢纽"),
-        "Radovanović et al. 2010",
-        Label(
-            "Subtract the mean before searching; look at the hubs' pictures; lower the temperature.",
-            "检索前减去均值；查看枢纽图像；降低温度系数。",
-        ),
-    ),
-    "shortcut": _entry(
-        learning.shortcut,
-        learning.ShortcutLimits,
-        Label("shortcut", "捷径"),
-        "Chen et al. 2020, §3 (colour histograms)",
-        Label(
-            "Strengthen the augmentation: smaller crops together with colour jitter and grey.",
-            "加强增强：更小的裁剪，并配合颜色抖动与灰度。",
-        ),
-    ),
-    "undertrained": _entry(
-        learning.undertrained,
-        learning.UndertrainedLimits,
-        Label("undertrained", "训练不足"),
-        "NT-Xent between log(2N − 1) and the simplex bound",
-        Label("Train longer, with a larger batch or learning rate.", "延长训练，使用更大的批或学习率。"),
-    ),
-    "over_uniform": _entry(
-        learning.over_uniform,
-        learning.OverUniformLimits,
-        Label("over-uniform", "过度均匀"),
-        "Wang & Liu 2021",
-        Label("Raise the temperature; weaken the augmentation.", "提高温度系数；减弱增强。"),
-    ),
-    "false_negatives": _entry(
-        learning.false_negatives,
-        learning.FalseNegativesLimits,
-        Label("false negatives", "假负例"),
-        "Chuang et al. 2020",
-        Label(
-            "Use a debiased or supervised contrastive objective, a higher temperature, or a smaller batch.",
-            "使用去偏或有监督的对比目标、更高的温度系数或更小的批。",
-        ),
-    ),
+    name: Choice(run=rule, params=limits, **TEXTS[name]) for name, (rule, limits) in _RULES.items()
 }
