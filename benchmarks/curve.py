@@ -32,8 +32,8 @@ def features(model: Any, images: ImageSet, size: int | None, device: torch.devic
     """h of every picture as it is, encoded in evaluation mode."""
     parts = []
     for start in range(0, len(images), BATCH):
-        some = images.take(np.arange(start, min(start + BATCH, len(images))))
-        parts.append(embed(model, unit_interval(image_tensor(some, device), size))[0])
+        pixels = image_tensor(images.image[start : start + BATCH], device)
+        parts.append(embed(model, unit_interval(pixels, size))[0])
     return np.concatenate(parts)
 
 

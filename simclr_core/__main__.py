@@ -24,7 +24,7 @@ from simclr_core.recipes import RECIPES
 from simclr_core.records import SPACES, SPLITS
 from simclr_core.registry import Label
 from simclr_core.sources import SOURCES
-from simclr_core.work import say
+from simclr_core.work import environment_error, say
 from simclr_core.worksheet.handout import TAGS
 from simclr_core.worksheet.problems import IMAGES, PRINTED, TEMPERATURES
 from simclr_core.zoo import ZOO
@@ -128,6 +128,9 @@ def _probe(p: Parser) -> None:
 
 def _inspect(p: Parser) -> None:
     p.add_argument("checkpoint", metavar="CHECKPOINT")
+    about = "pictures like those it was trained on: which normalisation agrees with the network's own statistics"
+    p.add_argument("--images", metavar="SPEC", help=about)
+    _add_download(p)
 
 
 def _prepare(p: Parser) -> None:
@@ -218,9 +221,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = args.do(args)
     except Stopped:
         say("stopped")
-        return 0
+        result = {"stopped": True}
     except SimclrError as error:
         say(str(error))
+        return 2
+    except OSError as error:
+        if (line := environment_error(error)) is None:
+            raise
+        say(line)
         return 2
     if result is None:  # a process that only helped another
         return 0

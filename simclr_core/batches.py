@@ -37,7 +37,7 @@ class Batches:
         self.device = device
         self.size = images.image.shape[1:3]
         self.resident = fits(images, device) if resident is None else resident
-        self._all = image_tensor(images, device) if self.resident else None
+        self._all = image_tensor(images.image, device) if self.resident else None
         self._host = images.image
         self._reader = None if self.resident else ThreadPoolExecutor(1, "batches")
         self._ahead: dict[bytes, Future[Tensor]] = {}

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from simclr_core.config import RunConfig, from_dict
 from simclr_core.errors import CheckpointError, ConfigError, sentence
+from simclr_core.layouts import WRITERS, Loaded, read_public
 from simclr_core.model import BACKBONES, SimClr, build_model
 from simclr_core.registry import Choice, Label
 from simclr_core.store import RunDir
@@ -37,23 +38,6 @@ class Matched:
     matched: int
     total: int
     normalisation: dict[str, list[float]]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Loaded:
-    """What a layout makes of its file.
-
-    Attributes:
-        model: the network with the file's weights.
-        config: what the run did, as far as the file says; the rest are defaults, and a warning says so.
-        matched: how many of the network's tensors came from the file.
-        warnings: what the file does not say and was assumed, a sentence each.
-    """
-
-    model: SimClr
-    config: RunConfig
-    matched: int
     warnings: tuple[str, ...] = ()
 
 
@@ -79,13 +63,13 @@ def _describe(loaded: Loaded, format: str) -> Matched:
     model, config = loaded.model, loaded.config.model
     linears = [tuple(m.weight.shape) for m in model.projection_head.modules() if isinstance(m, torch.nn.Linear)]
     return Matched(
-        format=format,
+        format=loaded.format or format,
         architecture=config.backbone,
         stem=BACKBONES[config.backbone].stem or config.stem,
         feature_dim=model.feature_dim,
         head=tuple(linears),
         matched=loaded.matched,
-        total=len(model.state_dict()),
+        total=loaded.total or len(model.state_dict()),
         normalisation={"mean": model.mean.flatten().tolist(), "std": model.std.flatten().tolist()},
         warnings=loaded.warnings,
     )
@@ -131,6 +115,11 @@ Layout = Callable[[Path], Loaded | None]
 """From a file to its network; None where the file is of another layout, `CheckpointError` where it is of this one but damaged."""
 LAYOUTS: dict[str, Choice[Layout]] = {
     "simclr-explorer": Choice(label=Label("this program", "本程序"), run=_own, source="simclr_core.train.save_model"),
+    "resnet": Choice(
+        label=Label("a ResNet that another program saved", "其他程序保存的 ResNet"),
+        run=read_public,
+        source=f"the code that saves the files: {', '.join(WRITERS)}",
+    ),
 }
 
 
@@ -142,7 +131,7 @@ def weights_file(path: Path) -> Path:
         for name in (AVERAGED, WEIGHTS):
             if folder is not None and (folder / name).is_file():
                 return folder / name
-    remedy = "give a run directory, a checkpoint folder or a .safetensors file"
+    remedy = "give a run directory, a checkpoint folder or a file of weights"
     raise CheckpointError(sentence("encoder", "a file or a run with a checkpoint", str(path), remedy))
 
 
@@ -181,7 +170,7 @@ def load_encoder(path: str | Path) -> Encoder:
         if loaded is not None:
             return _encoder(loaded, name, str(path))
     known = ", ".join(LAYOUTS)
-    remedy = "train here, or convert the file"
+    remedy = "train here, or bring a ResNet's weights as PyTorch or safetensors"
     raise CheckpointError(sentence("encoder", f"a file of a known layout ({known})", str(path), remedy))
 
 

@@ -192,12 +192,21 @@ def probe(args: Namespace) -> dict[str, Any]:
 
 
 def inspect(args: Namespace) -> dict[str, Any]:
-    """Say what a checkpoint file holds."""
+    """Say what a checkpoint file holds; with pictures, which normalisation of them it was trained with."""
     from simclr_core.checkpoints import inspect as look
+    from simclr_core.checkpoints import load_encoder
 
-    return look(args.checkpoint)
+    found = look(args.checkpoint)
+    if args.images is None:
+        return found
+    from simclr_core.encode import normalisation_fit
+
+    encoder = load_encoder(args.checkpoint)
+    images = _images(args, encoder.image_size, "train").sample(FITTED_ON)
+    return found | {"normalisation_fit": normalisation_fit(encoder, images)}
 
 
+FITTED_ON = 256  # pictures
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 NOT_MEASURED = "not measured: it needs pictures or a device that is not here"
 NEEDS_MORE = 2  # exit code of a benchmark that was not told its pictures, or found no GPU
@@ -249,9 +258,8 @@ def prepare(args: Namespace) -> dict[str, Any]:
     from simclr_core.train import WEIGHTS, save_model
 
     run = RunDir(args.out)
+    run.require_new()
     with run.locked(), told(run):
-        if run.exists:
-            raise RunError(sentence("out", "a new directory", args.out, "choose another name"))
         run.write_status(state="running", progress=0.0, message="reading the encoder")
         encoder = load_encoder(args.encoder)
         images = _images(args, encoder.image_size, args.split).sample(LOOKED_AT)

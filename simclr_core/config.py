@@ -61,6 +61,7 @@ class ModelConfig(Params):
         "cifar",
         {
             "cifar": Label("small pictures (3×3)", "小图（3×3）"),
+            "cifar_padded": Label("small pictures (3×3, padded by 2: solo-learn)", "小图（3×3，填充 2：solo-learn）"),
             "imagenet": Label("large pictures (7×7)", "大图（7×7）"),
         },
         Label("Stem", "输入层"),
@@ -230,6 +231,8 @@ class RunConfig(Params):
 
     def __post_init__(self) -> None:
         Params.__post_init__(self)
+        if not isinstance(self.images, str):
+            raise ConfigError(sentence("images", "a text", self.images, "write for example demo or folder:PATH"))
         if self.schema != SCHEMA:
             raise ConfigError(sentence("schema", f"{SCHEMA}", self.schema, "this file is of another version"))
         rule = f"2 to {MAX_VIEWS} mappings, each the changes of one view to `augment`"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from simclr_core.augment import augment_pair, augment_views
@@ -15,6 +15,7 @@ from simclr_core.config import AugmentConfig, to_dict
 from simclr_core.device import choose_device
 from simclr_core.errors import DataError, sentence
 from simclr_core.forward import BATCH, embed, image_tensor, unit_interval
+from simclr_core.layouts import NORMALISATIONS
 from simclr_core.learner import still_statistics
 from simclr_core.likeness import background
 from simclr_core.operations import OPERATIONS, without
@@ -42,8 +43,7 @@ def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress
     h: list[np.ndarray] = []
     z: list[np.ndarray] = []
     for start in range(0, len(images), BATCH):
-        some = images.take(np.arange(start, min(start + BATCH, len(images))))
-        rows = unit_interval(image_tensor(some, where), encoder.image_size)
+        rows = unit_interval(image_tensor(images.image[start : start + BATCH], where), encoder.image_size)
         for column, part in zip((h, z), embed(encoder.module, rows), strict=True):
             column.append(part)
         if progress(min(1.0, (start + BATCH) / len(images)), "encoding"):
@@ -68,7 +68,7 @@ def draw_views(
     The first two are the same however many are drawn.
     """
     generator = torch.Generator().manual_seed(seed)
-    pixels = image_tensor(images, torch.device("cpu"))
+    pixels = image_tensor(images.image, torch.device("cpu"))
     pair = augment_pair(pixels, config, generator, size=size)
     return (*pair, *(augment_views(pixels, config, generator, size=size) for _ in range(views - 2)))
 
@@ -142,6 +142,47 @@ def eye_of(encoder: Encoder, space: Space, pictures: ImageSet) -> Eye:
     beside = background(pictures.sample(BESIDE).image, encoded)
     used = tuple(name for name, left in recipes.items() if left != recipe)
     return Eye(encode=encoded, beside=beside, views=views, operations=used)
+
+
+def normalisation_fit(encoder: Encoder, images: ImageSet, *, seed: int = 0) -> dict[str, float]:
+    """How far views of these pictures lie from the statistics that the network's BatchNorms remember, by normalisation.
+
+    Args:
+        encoder: left as it was.
+        images: like those it was trained on; a hundred suffice.
+        seed: draws the views.
+
+    Returns:
+        Name of each candidate, and "file" for the one in use → mean over channels of (μ−μ₀)²/σ₀² + (ln σ/σ₀)²; the lowest is the
+        likeliest. {} where the network has no BatchNorm.
+    """
+    model = encoder.module.cpu().eval()
+    in_use = (model.mean.clone(), model.std.clone())
+    given = {name: [torch.tensor(v).view(1, 3, 1, 1) for v in pair] for name, pair in NORMALISATIONS.items()}
+    (views, *_) = draw_views(images, encoder.config.augment, seed, encoder.image_size)
+    found: dict[str, float] = {}
+    distances: list[Tensor] = []
+
+    def compare(layer: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
+        (x,) = inputs
+        variance, mean = torch.var_mean(x, (0, 2, 3))
+        kept = layer.running_var.clamp_min(1e-12)
+        moved = (mean - layer.running_mean).square() / kept
+        distances.append((moved + (0.5 * (variance.clamp_min(1e-12) / kept).log()).square()).mean())
+
+    hooks = [m.register_forward_pre_hook(compare) for m in model.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    try:
+        with torch.inference_mode():
+            for name, (mean, std) in {"file": in_use, **given}.items() if hooks else ():
+                distances.clear()
+                model.mean.copy_(mean), model.std.copy_(std)
+                model(views)
+                found[name] = torch.stack(distances).mean().item()
+    finally:
+        model.mean.copy_(in_use[0]), model.std.copy_(in_use[1])
+        for hook in hooks:
+            hook.remove()
+    return found
 
 
 def to_pixels(x: Tensor) -> np.ndarray:

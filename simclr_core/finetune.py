@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from simclr_core.augment import augment_views
+from simclr_core.batches import Batches
 from simclr_core.checkpoints import Encoder
 from simclr_core.config import AugmentConfig
 from simclr_core.device import choose_device
@@ -46,15 +48,16 @@ def untrained(encoder: Encoder) -> Encoder:
 
 
 def _fit(
-    net: Classifier, pixels: Tensor, label: Tensor, *, steps: int, seed: int, size: int | None, progress: Progress
+    net: Classifier, batches: Batches, seen: Tensor, label: Tensor, *, steps: int, seed: int, size: int | None, progress: Progress
 ) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=0.05)
     net.train()
     for step in range(steps):
-        generator = stream(seed, "views", step, pixels.device)
-        rows = torch.randint(len(pixels), (min(BATCH, len(pixels)),), generator=generator, device=pixels.device)
-        views = augment_views(pixels[rows], AUGMENT, generator, size=size)
-        loss = nn.functional.cross_entropy(net(views), label[rows])
+        generator = stream(seed, "views", step, batches.device)
+        drawn = torch.randint(len(seen), (min(BATCH, len(seen)),), generator=generator, device=batches.device)
+        rows = seen[drawn.cpu()]
+        views = augment_views(batches.take(rows), AUGMENT, generator, size=size)
+        loss = nn.functional.cross_entropy(net(views), label[rows].to(batches.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         for group in optimizer.param_groups:
@@ -71,7 +74,7 @@ def _accuracy(net: Classifier, images: ImageSet, device: torch.device, size: int
     label = torch.from_numpy(images.label)
     right = 0
     for start in range(0, len(images), 512):
-        pixels = image_tensor(images.take(np.arange(start, min(start + 512, len(images)))), device)
+        pixels = image_tensor(images.image[start : start + 512], device)
         views = augment_views(pixels, NOTHING, torch.Generator(device).manual_seed(0), size=size)
         right += int((net(views).argmax(1).cpu() == label[start : start + 512]).sum())
     return right / len(images)
@@ -82,6 +85,7 @@ def fit_and_score(
     train: ImageSet,
     test: ImageSet,
     *,
+    seen: Int[np.ndarray, " m"],
     seed: int = 0,
     steps: int = 600,
     device: str = "auto",
@@ -91,7 +95,8 @@ def fit_and_score(
 
     Args:
         encoder: where the weights start: SimCLR's for fine-tuning, `untrained(encoder)` for the supervised comparison.
-        train, test: pictures with labels 0 … C−1.
+        train, test: pictures with labels 0 … C−1; a mapped file stays one, and is read by batches.
+        seen: rows of `train` that are trained on.
         seed: of the linear layer, the batches and the views.
         steps: of AdamW.
 
@@ -104,6 +109,6 @@ def fit_and_score(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Classifier(encoder.module, classes).to(where)
-    pixels, label = image_tensor(train, where), torch.from_numpy(train.label).to(where)
-    _fit(net, pixels, label, steps=steps, seed=seed, size=encoder.image_size, progress=progress)
+    batches, label = Batches(train, where), torch.from_numpy(train.label)
+    _fit(net, batches, torch.from_numpy(seen), label, steps=steps, seed=seed, size=encoder.image_size, progress=progress)
     return _accuracy(net, test, where, encoder.image_size)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from simclr_core.model import SimClr
-from simclr_core.records import ImageSet
 
 BATCH = 512
 SENT = 8192  # pictures
 
 
-def image_tensor(images: ImageSet, device: torch.device) -> Tensor:
-    """Pictures as uint8 (n, 3, h, w) on the device, sent there a part at a time: the host holds no second copy."""
-    n, height, width, channels = images.image.shape
+def image_tensor(image: UInt8[np.ndarray, "n h w c"], device: torch.device) -> UInt8[Tensor, "n c h w"]:
+    """Pictures with channels first on the device, sent there a part at a time: the host holds no second copy."""
+    n, height, width, channels = image.shape
     out = torch.empty((n, channels, height, width), dtype=torch.uint8, device=device)
     for start in range(0, n, SENT):
-        part = images.image[start : start + SENT].transpose(0, 3, 1, 2)
+        part = image[start : start + SENT].transpose(0, 3, 1, 2)
         out[start : start + SENT] = torch.from_numpy(
             np.ascontiguousarray(part)
         )  # torch warns of what it may not write to

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from simclr_core.errors import DataError, sentence
+from simclr_core.errors import ConfigError, DataError, sentence
 from simclr_core.records import Split
 
 TEST_SHARE = 0.2
@@ -30,6 +31,16 @@ class Request:
     def parts(self) -> tuple[PartName, ...]:
         """The source's own parts that the split is made of."""
         return ("train", "test") if self.split == "all" else (self.split,)
+
+
+def located(where: str) -> str:
+    """A path with the home folder filled in; refused where the system cannot even look for it."""
+    try:
+        path = Path(where).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:  # too long, not ours to look into, nobody's home
+        raise ConfigError(sentence("images", "a path that can be looked up", where, str(error))) from None
+    return str(path) if where else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

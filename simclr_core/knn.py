@@ -34,8 +34,13 @@ def check_split(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, te
     if train_x.shape[1] != test_x.shape[1]:
         widths = (train_x.shape[1], test_x.shape[1])
         raise DataError(sentence("test", "as wide as train", widths, "encode both with one encoder"))
-    if len(np.unique(train_y)) < 2:
-        found = np.unique(train_y).tolist()
+    check_classes(train_y)
+
+
+def check_classes(label: np.ndarray) -> None:
+    """Refuse labels of one class alone."""
+    if len(np.unique(label)) < 2:
+        found = np.unique(label).tolist()
         raise DataError(sentence("train labels", "of at least 2 classes", found, "one class leaves nothing to tell"))
 
 

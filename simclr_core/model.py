@@ -77,8 +77,8 @@ def _resnet(name: str) -> Callable[[ModelConfig], tuple[nn.Module, int]]:
         net = getattr(torchvision.models, name)(weights=None)
         dim = net.fc.in_features
         net.fc = nn.Identity()
-        if config.stem == "cifar":  # SimCLR appendix B.9: a 3×3 stem and no pooling for 32×32 pictures
-            net.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        if config.stem != "imagenet":  # SimCLR appendix B.9: a 3×3 stem and no pooling for 32×32 pictures
+            net.conv1 = nn.Conv2d(3, 64, 3, 1, 2 if config.stem == "cifar_padded" else 1, bias=False)
             net.maxpool = nn.Identity()
         return net, dim
 

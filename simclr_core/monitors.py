@@ -99,9 +99,9 @@ class Watch:
         self._held, self._bank = held.sample(HELD), images.sample(BANK)
         self._config, self._device = config, device
         size = config.image_size
-        self._x, self._bank_x = (unit_interval(image_tensor(i, device), size) for i in (self._held, self._bank))
+        self._x, self._bank_x = (unit_interval(image_tensor(i.image, device), size) for i in (self._held, self._bank))
         generator = torch.Generator(device).manual_seed(config.train.seed)
-        self._pair = augment_pair(image_tensor(self._held, device), config.augment, generator, size=size)
+        self._pair = augment_pair(image_tensor(self._held.image, device), config.augment, generator, size=size)
         self.seconds = 0.0
         self._last = 0.0
         self._reference: dict[str, Mapping[str, float | None]] = {}

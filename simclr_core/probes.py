@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from simclr_core.errors import ConfigError, DataError, sentence
-from simclr_core.knn import KnnParams, check_split, knn_accuracy
+from simclr_core.knn import KnnParams, check_classes, check_split, knn_accuracy
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import EmbeddingTable, ImageSet, Space
 from simclr_core.registry import Choice, Label, Params, make_params, number, pick
@@ -62,7 +62,8 @@ class Probe(Choice[Callable[..., float]]):
 
     Attributes:
         needs: "embeddings": `run(train_x, train_y, test_x, test_y, **params)`; "pictures": `run(encoder, train, test, *,
-            seed, progress, **params)` with image sets that carry labels. Both give an accuracy in [0, 1].
+            seen, seed, progress, **params)` with image sets that carry labels, of which rows `seen` of `train` may be
+            learnt from. Both give an accuracy in [0, 1].
     """
 
     needs: Literal["embeddings", "pictures"] = "embeddings"
@@ -155,6 +156,7 @@ def _probe(
     seed: int,
     params: dict[str, Any],
 ) -> ProbeResult:
+    check_split(train_x, train_y, test_x, test_y)
     seen = label_subset(train_y, share, seed)
     choice = _entry(method, "embeddings")
     make_params(choice.params, params)
@@ -236,8 +238,9 @@ def fine_tune(
         raise DataError(
             "`label` must be known of every picture, got pictures without labels; a probe needs classes to read"
         )
+    check_classes(train.label)
     seen = label_subset(train.label, share, seed)
-    accuracy = choice.run(encoder, train.take(seen), test, seed=seed, progress=progress, **params)
+    accuracy = choice.run(encoder, train, test, seen=seen, seed=seed, progress=progress, **params)
     return ProbeResult(accuracy=accuracy, method=method, labels=share, n_train=len(seen), n_test=len(test), seed=seed)
 
 

@@ -85,7 +85,7 @@ def encode_drawn(encoder: Encoder, images: ImageSet, augment: AugmentConfig, *, 
     from simclr_core.forward import embed, image_tensor
 
     encoder.module.cpu().eval()
-    pixels = image_tensor(images, torch.device("cpu")).repeat(VIEWS, 1, 1, 1)
+    pixels = image_tensor(images.image, torch.device("cpu")).repeat(VIEWS, 1, 1, 1)
     b, _, height, width = pixels.shape
     draws = draw(b, augment, torch.Generator().manual_seed(seed), height=height, width=width)
     h, z = embed(encoder.module, apply(pixels, draws, size=encoder.image_size))

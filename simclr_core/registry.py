@@ -92,7 +92,7 @@ def _span(name: str, value: Any, meta: Mapping[str, Any]) -> None:
 
 
 def _option(name: str, value: Any, meta: Mapping[str, Any]) -> None:
-    if value not in meta["values"]:
+    if not isinstance(value, str) or value not in meta["values"]:
         raise ConfigError(sentence(name, f"one of {', '.join(meta['values'])}", value, "choose one of these"))
 
 
@@ -120,7 +120,10 @@ def check_fields(record: Any) -> None:
     """Check every declared field of a frozen record; raise `ConfigError` naming the field, its rule and the value."""
     for f in fields(record):
         if "kind" in f.metadata:
-            _CHECKS[f.metadata["kind"]](f.name, getattr(record, f.name), f.metadata)
+            value = getattr(record, f.name)
+            _CHECKS[f.metadata["kind"]](f.name, value, f.metadata)
+            if f.metadata.get("integer") and isinstance(value, float):  # 1e3, as people and JSON write a thousand
+                object.__setattr__(record, f.name, int(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,7 @@ def pick(family: Mapping[str, E], name: str, what: str) -> E:
         name: the entry asked for.
         what: how the message calls the family, e.g. "objective".
     """
-    if name not in family:
+    if not isinstance(name, str) or name not in family:
         raise ConfigError(sentence(what, f"one of {', '.join(family)}", name, "choose one of these"))
     return family[name]
 

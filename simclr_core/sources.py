@@ -26,7 +26,7 @@ from numpy.lib.npyio import NpzFile
 from PIL import Image
 
 from simclr_core.errors import ConfigError, DataError, sentence
-from simclr_core.image_parts import Part, PartName, Request, held_out, held_out_notice, hold_out, join, rows_of
+from simclr_core.image_parts import Part, PartName, Request, held_out, held_out_notice, hold_out, join, located, rows_of
 from simclr_core.picture_files import fit_all, list_pictures, read_headers, read_pictures, skip_notice
 from simclr_core.records import SPLITS, ImageSet
 from simclr_core.registry import NO_HELP, Choice, Label, pick
@@ -103,7 +103,7 @@ def _torchvision(kind: str, request: Request, **which: Any) -> Any:
     """One part through torchvision's reader, which checks every file's MD5 before it is unpickled."""
     from torchvision import datasets
 
-    root = Path(request.where).expanduser()
+    root = Path(request.where)
     try:
         return getattr(datasets, kind)(root, download=request.download, **which)
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
@@ -142,7 +142,7 @@ TEST_FOLDERS = ("test", "val", "valid", "validation")
 
 def _folder(request: Request) -> Part:
     """Class folders, or train and test folders of them, or a flat folder without labels."""
-    root = Path(request.where).expanduser()
+    root = Path(request.where)
     if not root.is_dir():
         raise DataError(sentence("images", "an existing folder", str(root), "check the path"))
     files = list_pictures(root)
@@ -204,7 +204,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _npz(request: Request) -> Part:
-    path = Path(request.where).expanduser()
+    path = Path(request.where)
     if not path.is_file():
         raise DataError(sentence("images", "an existing .npz", str(path), "check the path"))
     if not zipfile.is_zipfile(path):
@@ -313,7 +313,7 @@ def parse_spec(spec: str, split: str, size: int | None, download: bool) -> tuple
     if download and not source.downloads:
         remedy = "these pictures are on this machine already"
         raise ConfigError(sentence("download", f"off for {name}", download, remedy))
-    return source, Request(where=where.strip(), split=split, size=size, download=download)
+    return source, Request(where=located(where.strip()), split=split, size=size, download=download)
 
 
 def _check_labels(part: Part) -> None:

@@ -169,6 +169,11 @@ class RunDir(JobDir):
     def exists(self) -> bool:
         return (self.path / "config.json").exists()
 
+    def require_new(self, remedy: str = "choose another name") -> None:
+        """Refuse to write over a run; asked before anything is written, its status included."""
+        if self.exists:
+            raise RunError(sentence("out", "a new directory", str(self.path), remedy))
+
     @property
     def references(self) -> dict[str, Any]:
         """The numbers that its diagnosis was first set beside, {} where it has none."""

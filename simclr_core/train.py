@@ -11,9 +11,11 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from simclr_core.alarms import Alarms
@@ -36,7 +38,7 @@ WEIGHTS, AVERAGED, STATE = "model.safetensors", "ema.safetensors", "optimizer.pt
 
 
 class Training:
-    """One run in progress: iterate for its reports, `stop()` it, take its `model`.
+    """One run in progress: an iterator of its reports; `stop()` it, take its `model`.
 
     Iterating to the end, or until `stop()`, leaves a usable model either way. With a run directory every report, checkpoint
     and state is also written there, and `control` is obeyed. Of several processes the first writes and listens; all hold
@@ -74,6 +76,7 @@ class Training:
         self.alarms = Alarms()
         self._stop = False
         self._part_began = 0.0
+        self._reports = self._follow()
         if run is not None:
             self._open(run, resume)
         self._watch = self._watching(held) if held is not None and ranks.first else None
@@ -91,8 +94,8 @@ class Training:
     def _open(self, run: RunDir, resume: bool) -> None:
         identity = run_id(self.config, self.images.digest)
         known = run.info.get("run_id")
-        if self.run is not None and run.exists and not resume:
-            raise RunError(sentence("out", "a new directory", str(run.path), "add --resume or choose another name"))
+        if self.run is not None and not resume:
+            run.require_new("add --resume or choose another name")
         if resume and known is not None and known != identity:
             remedy = "resume with the configuration and pictures it began with, or choose another name"
             raise RunError(sentence("out", f"a run with this configuration (id {identity})", known, remedy))
@@ -119,9 +122,8 @@ class Training:
     def _restore(self, run: RunDir) -> None:
         folder = run.latest_checkpoint
         if folder is not None:
-            device = self.learner.device
-            self.learner.model.load_state_dict(load_file(folder / WEIGHTS, device=str(device)))
-            state = torch.load(folder / STATE, map_location=device, weights_only=True)
+            weights, state = _read_checkpoint(folder, self.learner.device)
+            self.learner.model.load_state_dict(weights)
             self.learner.load(state)
             torch.set_rng_state(state["rng"].cpu())
             self.step, self.seconds = state["step"], state["seconds"]
@@ -239,6 +241,12 @@ class Training:
         return step % -(-self.steps // REPORTS) == 0 or step == self.steps
 
     def __iter__(self) -> Iterator[TrainStep]:
+        return self
+
+    def __next__(self) -> TrainStep:
+        return next(self._reports)
+
+    def _follow(self) -> Iterator[TrainStep]:
         save_every = self.config.train.checkpoint_every or min(self.learner.steps_per_epoch, CHECKPOINT_STEPS)
         self._say("running")
         since, busy = self.step, 0.0
@@ -283,13 +291,23 @@ def train(config: RunConfig, images: ImageSet, *, run: RunDir | None = None, res
         resume: go on from the newest checkpoint of `run`.
 
     Returns:
-        A `Training`: an iterable of `TrainStep` with `stop()` and the `model`.
+        A `Training`: an iterator of `TrainStep` with `stop()` and the `model`.
 
     Raises:
         ConfigError: a setting is out of range for these images. RunError: the directory is taken, the disk is full, or the
         loss is no longer finite (raised while iterating).
     """
     return Training(config, images, run=run, resume=resume)
+
+
+def _read_checkpoint(folder: Path, device: torch.device) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights, and all else that a run goes on with."""
+    try:
+        weights = load_file(folder / WEIGHTS, device=str(device))
+        return weights, torch.load(folder / STATE, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError, SafetensorError) as error:
+        remedy = f"it cannot be read ({error}); delete it to go on from the one before it, or begin a new run"
+        raise RunError(sentence("out", "a run whose newest checkpoint is whole", str(folder), remedy)) from None
 
 
 def save_model(model: SimClr, config: RunConfig, path: Path) -> None:

@@ -60,6 +60,8 @@ def train(args: Namespace) -> dict[str, Any] | None:
     run = RunDir(args.out)
     if args.resume and not run.exists:
         raise RunError(sentence("out", "a run directory to resume", args.out, "leave out --resume to begin one"))
+    if not args.resume:
+        run.require_new("add --resume or choose another name")
     config = _run_config(args, run)
     with joined(config.train.device) as ranks:
         if not ranks.first:
@@ -74,6 +76,7 @@ def _help_train(args: Namespace, config: RunConfig, run: RunDir, ranks: Any) -> 
     from simclr_core.pipeline import load_for
     from simclr_core.train import Training
 
+    ranks.wait()  # the first process has read the pictures, downloaded where that was asked
     training = Training(config, load_for(config, "train"), run=run, resume=args.resume, ranks=ranks)
     with _stopping_on_signals(training.stop):
         for _ in training:
@@ -89,6 +92,7 @@ def _lead_train(args: Namespace, config: RunConfig, run: RunDir, ranks: Any) -> 
     run.write_status(state="starting", message="reading the pictures", began=time.time(), progress=0.0)
     images = load_for(config, "train", download=args.download)
     require_images(images)
+    ranks.wait()
     for notice in images.notices:
         say(notice)
     held = load_for(config, "test", download=args.download)

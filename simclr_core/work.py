@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 import traceback
@@ -15,6 +16,15 @@ from simclr_core.progress import Progress, Stopped
 from simclr_core.store import JobDir, RunDir
 
 STATUS_SECONDS = 0.25  # how often a job tells its progress at most
+# What the system says of a path that a person chose.
+REFUSED = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
+
+
+def environment_error(error: BaseException) -> str | None:
+    """A sentence where the system refused a path or the disk is full; None where the error is a bug."""
+    if not isinstance(error, OSError) or error.errno not in REFUSED:
+        return None
+    return sentence("path", "one that can be read or written here", error.filename, f"{error.strerror}; choose another")
 
 
 def say(line: str) -> None:
@@ -65,9 +75,11 @@ def told(job: JobDir) -> Iterator[None]:
     except SimclrError as error:
         job.write_status(state="failed", message=str(error))
         raise
-    except BaseException:
-        job.log(traceback.format_exc())
-        job.write_status(state="failed", message="a bug; the traceback is in log.txt")
+    except BaseException as error:
+        line = environment_error(error)
+        if line is None:
+            job.log(traceback.format_exc())
+        job.write_status(state="failed", message=line or "a bug; the traceback is in log.txt")
         raise
 
 

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from simclr_core.errors import ConfigError, sentence
 
 # Logits lie within ±1/τ. Down to these temperatures no product of two exponentials leaves the range of its type, so E needs
 # no shift and stays symmetric. Below the first, a rounding error of a cosine, magnified by 1/τ, would also be seen in the
@@ -196,8 +197,10 @@ class NtXent(torch.autograd.Function):
         return loss.to(torch.promote_types(z.dtype, torch.float32))
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # a graph through these values would lead nowhere, and be silent about it
+            rule, remedy = "False through NT-Xent", "its gradient is computed with the value, and cannot be differentiated again"
+            raise ConfigError(sentence("create_graph", rule, True, remedy))
         gradient, slope = ctx.saved_tensors
         of_temperature = (slope * outer[0]).to(outer[0].dtype) if ctx.needs_input_grad[0] else None
         views = (gradient * outer[0].to(gradient.dtype)).chunk(len(ctx.needs_input_grad) - 2)

@@ -122,6 +122,7 @@ def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
     found = answer("inspect", str(run))
     assert found["matched"] == found["total"] > 0
     assert found.keys() >= {"format", "architecture", "stem", "feature_dim", "head", "normalisation", "warnings"}
+    assert answer("inspect", str(run), "--images", pictures)["normalisation_fit"].keys() >= {"file", "imagenet"}
 
 
 def test_the_same_numbers_as_the_pages_read(run, pictures, tmp_path):
@@ -150,6 +151,8 @@ def test_the_same_numbers_as_the_pages_read(run, pictures, tmp_path):
         (["probe", "--encoder", "pixels", "--images", "digits", "--method", "magic"], "knn.*supervised"),
         (["probe", "--encoder", "pixels", "--images", "digits", "--set", "k"], "name=value"),
         (["probe", "--encoder", "pixels", "--images", "digits", "--labels", "0"], "label"),
+        (["sheet", "--out", "/dev/null/sheet.html"], "path"),
+        (["diagnose", 5000 * "a"], "path"),
     ],
 )
 def test_a_bad_input_is_one_sentence_and_exit_2(args, says, tmp_path, capsys):
@@ -160,6 +163,22 @@ def test_a_bad_input_is_one_sentence_and_exit_2(args, says, tmp_path, capsys):
     assert code == 2
     assert re.search(says, err)
     assert "Traceback" not in err
+
+
+def test_a_refusal_leaves_a_finished_run_as_it_is(run, pictures):
+    for verb in (["train", "--images", pictures], ["prepare", "--encoder", str(run), "--images", pictures]):
+        assert main([*verb, "--out", str(run)]) == 2
+        assert RunDir(run).status()["state"] == "done"
+
+
+def test_a_job_that_is_stopped_still_prints_one_object(tmp_path, monkeypatch, capsys):
+    from simclr_core import work
+
+    np.savez(tmp_path / "e.npz", h=np.random.default_rng(0).standard_normal((60, 4)))
+    monkeypatch.setattr(work.JobDir, "control", "stop")
+    args = ["map", str(tmp_path / "e.npz"), "--method", "pca", "--out", str(tmp_path / "m.parquet"), "--json"]
+    assert main([*args, "--job", str(tmp_path / "job")]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": True}
 
 
 def test_a_bug_leaves_its_traceback_in_the_log(tmp_path, monkeypatch):
