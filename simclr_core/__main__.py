@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from simclr_core import commands, report_commands, training_command
-from simclr_core.errors import SimclrError
+from simclr_core.errors import SimclrError, sentence
 from simclr_core.exports import EXPORTS
 from simclr_core.invariance import PICTURES, QUESTIONS
 from simclr_core.maps import MAPS
@@ -51,6 +51,16 @@ def _add_split(parser: Parser) -> None:
     parser.add_argument("--split", choices=SPLITS, default="test")
 
 
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(sentence("--seed", "a whole number from 0", text, "choose another"))
+    return int(text)
+
+
+def _add_seed(parser: Parser) -> None:
+    parser.add_argument("--seed", type=_natural, default=0)
+
+
 def _add_set(parser: Parser, metavar: str, about: str) -> None:
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar=metavar, help=about)
 
@@ -78,7 +88,7 @@ def _pairs(p: Parser) -> None:
     _add_split(p)
     p.add_argument("--views", type=int, default=2)
     p.add_argument("--most", type=int, default=512, help="at most so many pictures")
-    p.add_argument("--seed", type=int, default=0)
+    _add_seed(p)
     p.add_argument("--out", required=True, help="an .npz file: z_a, z_b, h_a, h_b")
     _add_job(p)
 
@@ -91,7 +101,7 @@ def _invariance(p: Parser) -> None:
     )
     p.add_argument("--operation", default="crop", help=f"for --ask sweep: {', '.join(OPERATIONS)}")
     p.add_argument("--most", type=int, default=PICTURES, help="at most so many pictures")
-    p.add_argument("--seed", type=int, default=0)
+    _add_seed(p)
     _add_job(p)
 
 
@@ -109,7 +119,7 @@ def _map(p: Parser) -> None:
     p.add_argument("--method", default="umap", help=", ".join(MAPS))
     p.add_argument("--space", choices=SPACES)
     p.add_argument("--dims", type=int, default=2, choices=(2, 3))
-    p.add_argument("--seed", type=int, default=0)
+    _add_seed(p)
     _add_set(p, "name=v", "the method's parameters")
     kinds = " or ".join(f".{kind}" for kind in EXPORTS)
     p.add_argument("--out", required=True, help=f"a file by its suffix, {kinds}: index, x, y (z), label")
@@ -121,7 +131,7 @@ def _probe(p: Parser) -> None:
     p.add_argument("--method", default="knn", help=", ".join(PROBES))
     p.add_argument("--labels", type=float, default=1.0, help="share of the training labels that may be seen")
     p.add_argument("--space", choices=SPACES, default="h")
-    p.add_argument("--seed", type=int, default=0)
+    _add_seed(p)
     _add_set(p, "name=v", "the method's parameters")
     _add_job(p)
 

@@ -48,7 +48,15 @@ def untrained(encoder: Encoder) -> Encoder:
 
 
 def _fit(
-    net: Classifier, batches: Batches, seen: Tensor, label: Tensor, *, steps: int, seed: int, size: int | None, progress: Progress
+    net: Classifier,
+    batches: Batches,
+    seen: Tensor,
+    label: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    size: int | None,
+    progress: Progress,
 ) -> None:
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=0.05)
     net.train()
@@ -110,5 +118,7 @@ def fit_and_score(
         torch.manual_seed(seed)
         net = Classifier(encoder.module, classes).to(where)
     batches, label = Batches(train, where), torch.from_numpy(train.label)
-    _fit(net, batches, torch.from_numpy(seen), label, steps=steps, seed=seed, size=encoder.image_size, progress=progress)
+    _fit(
+        net, batches, torch.from_numpy(seen), label, steps=steps, seed=seed, size=encoder.image_size, progress=progress
+    )
     return _accuracy(net, test, where, encoder.image_size)

@@ -30,7 +30,7 @@ from simclr_core.model import MEAN, STD, SimClr, build_model
 SUFFIXES = {".pt", ".pth", ".tar", ".ckpt", ".bin", ".torch"}
 DEEPEST = 8  # mappings inside one another
 EPS = 1e-5  # of torch's BatchNorm
-ARCHITECTURES = {
+ARCHITECTURES: dict[tuple[bool, tuple[int, ...]], str] = {
     (False, (2, 2, 2, 2)): "resnet18",
     (False, (3, 4, 6, 3)): "resnet34",
     (True, (3, 4, 6, 3)): "resnet50",
@@ -148,7 +148,9 @@ def _read(path: Path) -> Any:
         if path.suffix not in SUFFIXES:
             return None
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(sentence("encoder", "a whole PyTorch file", str(path), f"it cannot be read: {reason}")) from None
+        raise CheckpointError(
+            sentence("encoder", "a whole PyTorch file", str(path), f"it cannot be read: {reason}")
+        ) from None
 
 
 def _flat(data: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
@@ -184,7 +186,9 @@ def _renamed(under: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif f"{child}.0.conv1.weight" in under:
             stages += 1
             names[child] = f"layer{stages}"
-    return {names[c] + "." + rest: t for (c, _, rest), t in ((k.partition("."), t) for k, t in under.items()) if c in names}
+    return {
+        names[c] + "." + rest: t for (c, _, rest), t in ((k.partition("."), t) for k, t in under.items()) if c in names
+    }
 
 
 def _backbones(tensors: Mapping[str, Tensor]) -> list[Found]:
@@ -213,7 +217,9 @@ def _whole(found: Found, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     broken = [k for k in needed if not torch.isfinite(found.tensors[k]).all()]
     if broken:
         remedy = "the training had diverged; take an earlier checkpoint"
-        raise CheckpointError(sentence("encoder", "a file of finite weights", f"NaN or infinity in {broken[0]}", remedy))
+        raise CheckpointError(
+            sentence("encoder", "a file of finite weights", f"NaN or infinity in {broken[0]}", remedy)
+        )
     return {k: found.tensors[k].to(t.dtype) for k, t in needed.items()}
 
 
@@ -241,12 +247,12 @@ def _layers(tensors: list[tuple[str, Tensor]], dim: int) -> list[Linear]:
         module, _, leaf = key.rpartition(".")
         modules.setdefault(module, {})[leaf] = t.float()
     layers: list[Linear] = []
-    for module in modules.values():
-        weight = module.get("weight")
+    for found in modules.values():
+        weight = found.get("weight")
         if weight is not None and weight.ndim == 2:
-            layers.append(Linear(weight, module.get("bias"), None))
-        elif "running_mean" in module and layers:
-            layers[-1] = layers[-1]._replace(norm=module)
+            layers.append(Linear(weight, found.get("bias"), None))
+        elif "running_mean" in found and layers:
+            layers[-1] = layers[-1]._replace(norm=found)
         else:
             return []
     widths = [dim, *(len(layer.weight) for layer in layers)]

@@ -309,12 +309,14 @@ MAPS: dict[str, MapMethod] = {
 }
 
 
-def _check(x: np.ndarray, dims: int, progress: Progress) -> None:
+def _check(x: np.ndarray, dims: int, seed: int, progress: Progress) -> None:
     if x.ndim != 2 or len(x) < MIN_ROWS:
         raise DataError(sentence("x", f"a matrix (n, d) of at least {MIN_ROWS} rows", x.shape, "encode more images"))
     require_finite("x", x)
     if dims not in (2, 3):
         raise ConfigError(sentence("dims", "2 or 3", dims, "choose one of the two"))
+    if seed < 0:
+        raise ConfigError(sentence("seed", "0 or larger", seed, "choose another"))
     if progress(0.0, "neighbours"):
         raise Stopped("the map was asked to stop before it began")
 
@@ -353,7 +355,7 @@ def make_map(
     """
     choice = pick(MAPS, method, "method")
     record = make_params(choice.params, params)
-    _check(x, dims, progress)
+    _check(x, dims, seed, progress)
     began = time.perf_counter()
     xy, used = choice.run(x, dims, record, seed, progress)
     progress(DRAWN_SHARE, "trustworthiness")

@@ -56,7 +56,7 @@ def _prepared(x: np.ndarray, k: int, n: int, metric: str) -> np.ndarray:
     """Rows to measure in float64, after the checks every entry point shares."""
     if x.ndim != 2 or x.shape[1] < 1:
         raise DataError(sentence("x", "a matrix (rows, dimensions)", x.shape, "give one row an image"))
-    if isinstance(k, bool) or int(k) != k or not 1 <= k <= n:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= n:
         rule = f"a whole number from 1 to {n} (there are {len(x)} rows)"
         raise ConfigError(sentence("k", rule, k, "ask for fewer neighbours or bring more rows"))
     require_finite("x", x)

@@ -79,6 +79,8 @@ class Decoded:
 
 def _open(path: Path) -> Image.Image:
     """Open a picture's header; ValueError where it must not be decoded."""
+    if not path.is_file():  # a pipe would be waited for
+        raise ValueError("not a regular file")
     picture = Image.open(path, formats=FORMATS)
     if picture.width * picture.height > MAX_PIXELS:
         picture.close()

@@ -225,7 +225,7 @@ def _npz_part(data: NpzFile, name: PartName) -> Part:
     image = _pixels(name + "_x", data[name + "_x"])
     label = _classes(name + "_y", data[name + "_y"], len(image)) if name + "_y" in data else None
     first = 0 if name == "train" else _length(data, "train_x")
-    names = tuple(str(c) for c in data["classes"]) if "classes" in data else ()
+    names = tuple(str(c) for c in np.ravel(data["classes"])) if "classes" in data else ()
     return Part(image=image, label=label, index=np.arange(first, first + len(image)), class_names=names)
 
 

@@ -17,7 +17,16 @@ from simclr_core.store import JobDir, RunDir
 
 STATUS_SECONDS = 0.25  # how often a job tells its progress at most
 # What the system says of a path that a person chose.
-REFUSED = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
+REFUSED = {
+    errno.ENAMETOOLONG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EISDIR,
+    errno.ENOTDIR,
+}
 
 
 def environment_error(error: BaseException) -> str | None:

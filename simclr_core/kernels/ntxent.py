@@ -50,6 +50,11 @@ class Form(NamedTuple):
         """A logit in bits for a cosine of 1."""
         return math.log2(math.e) / self.temperature
 
+    @property
+    def weight(self) -> float:
+        """How strongly a twin pulls: once from either end, shared among an image's twins."""
+        return 2 / (self.views - 1)
+
 
 class Strip(NamedTuple):
     """Some rows of the matrix from the diagonal on: the first row, room for them, and what lies left of the diagonal."""
@@ -97,6 +102,13 @@ def _pull(pulled: Tensor, u: Tensor, first: int, p: Tensor) -> None:
     pulled[first:].addmm_(p.T, u[some])
 
 
+def _less_twins(p: Tensor, images: int, weight: float) -> Tensor:
+    """Take the pull of the twins off a strip of p, entry by entry: off the sum, little would be left of many digits."""
+    for gap in range(images, p.shape[1], images):
+        p.diagonal(gap).sub_(weight)
+    return p
+
+
 def _row_losses(r: Tensor, positive: Tensor, form: Form) -> Tensor:
     """ln r − positive as the logarithm of a ratio: where r is hardly more than its positive, no digit is lost."""
     rows = (r * positive.neg().exp2_()).log_()
@@ -104,7 +116,7 @@ def _row_losses(r: Tensor, positive: Tensor, form: Form) -> Tensor:
 
 
 def _plain(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
-    """Loss, and Σ_j E_ij (1/r_i + 1/r_j) u_j, from exponentials as they are."""
+    """Loss, and Mτ·∂L/∂u, from exponentials as they are."""
     strips = _strips(u, form)
     r, positive = u.new_zeros(2, len(u))
     for strip in strips:
@@ -117,7 +129,7 @@ def _plain(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
         e = strip.room if form.keep else _logits(u, strip, form).exp2_()
         both = scratch[: e.numel()].view_as(e)
         torch.add(w[strip.first : strip.first + len(e), None], w[strip.first :], out=both)
-        _pull(pulled, u, strip.first, e.mul_(both))
+        _pull(pulled, u, strip.first, _less_twins(e.mul_(both), len(u) // form.views, form.weight))
     return _row_losses(r, positive.div_(form.views - 1), form).mean(), pulled
 
 
@@ -126,13 +138,17 @@ def _square(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     m, positive = len(u), u.new_zeros(len(u))
     e = u.new_empty(m, m).addmm_(u, u.T, beta=0, alpha=form.bits)
     for gap in range(m // form.views, m, m // form.views):
+        e.diagonal(-gap).copy_(e.diagonal(gap))  # a product may round the mirror image differently
         for twins, rows in ((e.diagonal(gap), positive[:-gap]), (e.diagonal(-gap), positive[gap:])):
             rows += twins
             if form.decoupled:
                 twins.fill_(-torch.inf)
     r = e.fill_diagonal_(-torch.inf).exp2_().sum(1)
     w = 1 / r
-    pulled = torch.mm(e.mul_(w[:, None] + w), u)
+    e.mul_(w[:, None] + w)
+    for side in (e, e.T):
+        _less_twins(side, m // form.views, form.weight)
+    pulled = torch.mm(e, u)
     return _row_losses(r, positive.div_(form.views - 1), form).mean(), pulled
 
 
@@ -159,7 +175,7 @@ def _shifted(u: Tensor, form: Form) -> tuple[Tensor, Tensor]:
     for strip in strips:
         s = _logits(u, strip, form)
         p = (s - log_r[strip.first : strip.first + len(s), None]).exp2_() + (s - log_r[strip.first :]).exp2_()
-        _pull(pulled, u, strip.first, p)
+        _pull(pulled, u, strip.first, _less_twins(p, len(u) // form.views, form.weight))
     return (log_r - positive / (form.views - 1)).mean() * math.log(2), pulled
 
 
@@ -171,13 +187,13 @@ def _way(form: Form, m: int) -> Callable[[Tensor, Form], tuple[Tensor, Tensor]]:
 
 def _value_and_gradients(z: Tensor, form: Form) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, ∂L/∂z and ∂L/∂τ; `z` is overwritten."""
-    length = torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp_min_(SMALLEST_LENGTH)
+    # Squares of a diverging network's float32 leave their type: its rows would count as zeros, its loss as a plateau.
+    length = (
+        torch.linalg.vector_norm(z, dim=1, keepdim=True, dtype=torch.float64).clamp_min_(SMALLEST_LENGTH).to(z.dtype)
+    )
     u = z.div_(length)
     loss, g = _way(form, len(u))(u, form)
-    weight = 2 / (form.views - 1)
-    by_view = u.view(form.views, -1, u.shape[1])
-    g.view_as(by_view).sub_(by_view.sum(0), alpha=weight)
-    g.add_(u, alpha=weight).div_(len(u) * form.temperature)
+    g.div_(len(u) * form.temperature)
     radial = (u * g).sum(1, keepdim=True)
     slope = radial.sum() / (-2 * form.temperature)
     return loss, g.addcmul_(u, radial, value=-1).div_(length), slope
@@ -199,7 +215,10 @@ class NtXent(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # a graph through these values would lead nowhere, and be silent about it
-            rule, remedy = "False through NT-Xent", "its gradient is computed with the value, and cannot be differentiated again"
+            rule, remedy = (
+                "False through NT-Xent",
+                "its gradient is computed with the value, and cannot be differentiated again",
+            )
             raise ConfigError(sentence("create_graph", rule, True, remedy))
         gradient, slope = ctx.saved_tensors
         of_temperature = (slope * outer[0]).to(outer[0].dtype) if ctx.needs_input_grad[0] else None

@@ -185,3 +185,21 @@ def test_a_download_is_asked_for_and_then_read_like_any_folder(name, tmp_path, m
         server.shutdown()
     assert found.digest == expected.digest
     assert load_images(form.format(root=here)).digest == expected.digest
+
+
+def test_a_pipe_among_pictures_is_not_waited_for(tmp_path):
+    import os
+
+    from PIL import Image
+
+    for i in range(3):
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / f"{i}.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert any("pipe.png" in notice for notice in load_images(f"folder:{tmp_path}", split="all").notices)
+
+
+def test_one_class_name_alone_is_read_as_one(tmp_path):
+    np.savez(
+        tmp_path / "s.npz", train_x=np.zeros((9, 8, 8), np.uint8), train_y=np.zeros(9, int), classes=np.array("bird")
+    )
+    assert load_images(f"npz:{tmp_path / 's.npz'}", split="all").class_names == ("bird",)

@@ -25,6 +25,7 @@ CASES = {
     "orbits(x[:5], x.reshape(6, 2, 4))": "`orbits` must be (n, d) and (n, q, d)",
     "orbits(x, x)": "`orbits` must be (n, d) and (n, q, d)",
     "knn_accuracy(x, y[:5], x, y)": "`train` must be a matrix with as many labels as rows",
+    "linear_probe(x, np.r_[y, y], x, y)": "`train` must be a matrix with as many labels as rows",
     "linear_probe(x, y, x[:, :2], y)": "`test` must be as wide as train",
 }
 
