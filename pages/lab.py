@@ -8,8 +8,9 @@ from pages.ui import state, teacher
 from pages.ui.components import offline
 from pages.ui.components.lab import DIM, ENTRY, IMAGES, Meter, View, collapse_lab, given, read_view
 from pages.ui.frame import error_frame
+from pages.ui.labcheck import check
 from pages.ui.labscenes import ask, choices, choose_scene, choose_setting, known
-from pages.ui.text import escape_markdown, label, t, tag, texts_under
+from pages.ui.text import escape_markdown, label, strings, t, tag
 from simclr_core.diagnostics import DIAGNOSTICS, sphere_uniformity
 
 KEY, START, LAST = "lab", "lab.opened", "lab.last"
@@ -17,9 +18,6 @@ FAILED = ("complete", "dimensional")  # verdicts that this page is about
 METERS = {  # diagnostic → its value where all points are one, the other end of its scale
     "mean_cosine": (1.0, 0.0), "rankme": (1.0, float(DIM)), "uniformity": (0.0, -2.2), "alignment": (0.0, 2.0),
 }  # fmt: skip
-PREFIX = "lab.explorer."
-FILLED_IN_BROWSER = ("t", "steps", "count", "cosine", "rank", "value", "a", "b")
-SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
 
 
 def meters() -> list[Meter]:
@@ -60,8 +58,7 @@ def explorer() -> None:
         if scene is not None:
             ask(scene)
         opened = start()
-        shown = {name: t(f"{PREFIX}{name}", **SAME) for name in texts_under(PREFIX)}
-        make = partial(given, setting, meters(), shown, lang=tag(), hide=teacher.hidden())
+        make = partial(given, setting, meters(), strings("player.", "lab.explorer."), lang=tag(), hide=teacher.hidden())
         collapse_lab(make(start=opened), key=KEY, on_view=remember)
         view = read_view(**(st.session_state.get(LAST) or opened))
         share(view)
@@ -93,4 +90,5 @@ def failing_runs() -> None:
 st.title(t("lab.title"))
 st.markdown(t("lab.lead"))
 explorer()
+check(list(METERS))
 failing_runs()

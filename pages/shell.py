@@ -124,6 +124,8 @@ name = chosen.url_path or next(iter(PAGES))
 learn = PAGES[name].section is LEARN
 with error_frame():
     sidebar()
+    if state.other_version():
+        st.warning(t("shell.other_version"))
     if learn:
         teacher.menu(name)
     teacher.frame(learn=learn)

@@ -10,12 +10,12 @@ from pages.ui.components import offline
 from pages.ui.components.temperature import ENTRY, Batch, batch, given, temperature_explorer
 from pages.ui.components.temperature.view import N_HIGH, View, read_view
 from pages.ui.frame import error_frame
-from pages.ui.text import label, t, tag, texts_under
+from pages.ui.text import label, strings, t, tag
 from simclr_core.presets import PRESETS, QUESTIONS
 from simclr_core.similarity import cosine_matrix, interleave, interleaved_partner
 
 KEY, START, LAST = "temperature", "temperature.start", "temperature.last"
-RUN, PREFIX = "run", "temperature.explorer."
+RUN = "run"
 URL = {
     "tau": "t",
     "tau2": "u",
@@ -27,12 +27,8 @@ URL = {
     "own": "o",
     "mode": "m",
     "at": "k",
+    "speed": "s",
 }
-FILLED_IN_BROWSER = (
-    *("i", "j", "k", "s", "p", "a", "b", "kind", "count", "value", "sum", "tau", "loss", "some", "rate", "step"),
-    *("floor", "positive", "negative", "dims", "most", "found", "text"),
-)
-SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
 
 
 def presets() -> list[Batch]:
@@ -88,8 +84,9 @@ def explorer() -> None:
         batches = presets() + ([own] if own else [])
         sizes = {b["id"]: len(b["partner"]) for b in batches}
         opened = start(sizes)
-        shown = {name: t(f"temperature.explorer.{name}", **SAME) for name in texts_under(PREFIX)}
-        make = partial(given, batches, questions(), shown, lang=tag(), hide=teacher.hidden())
+        make = partial(
+            given, batches, questions(), strings("player.", "temperature.explorer."), lang=tag(), hide=teacher.hidden()
+        )
         temperature_explorer(make(start=opened), key=KEY, on_view=remember)
         view = read_view(sizes, **(st.session_state.get(LAST) or opened))
         share(view)
@@ -104,3 +101,5 @@ def explorer() -> None:
 st.title(t("temperature.title"))
 st.markdown(t("temperature.lead"))
 explorer()
+if not teacher.hides("controls"):
+    st.page_link("worksheet.py", label=t("temperature.work"), icon=":material/edit_note:")

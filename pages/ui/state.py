@@ -26,6 +26,7 @@ DEMO = "demo"
 DEMO_RUN = ROOT / "simclr_core" / "demo" / "run"
 RUN_KEY = "run"
 NEXT_RUN = "next_run"
+VERSION = "1"  # of the keys of an address
 IMAGE_KEY = "image"  # the picture that the pairs and collapse pages look at, shared by both
 PRESSED = "image.pressed"
 
@@ -88,6 +89,14 @@ def begin() -> None:
         st.session_state[RUN_KEY] = st.session_state.pop(NEXT_RUN)
     follow_url(LANGUAGE_KEY, languages(), DEFAULT)
     follow_url(RUN_KEY, runs, DEMO if DEMO in runs else None)
+
+
+def other_version() -> bool:
+    """Whether the address that was opened says (`?v=`) that its keys mean what they mean in another version than this one.
+
+    What this app writes is of its own version, which is left out; so the mark is taken away.
+    """
+    return st.query_params.pop("v", VERSION) != VERSION
 
 
 def follow_url(name: str, allowed: Iterable[str], default: str | None) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pages.ui.components.lab import NEVER, SPEEDS, STEPS, read_view
+from pages.ui.labcheck import SNAPSHOTS, cloud
 from pages.ui.labscenes import CHOICES, LAST_SEED, SCENES, SEED, full
-from simclr_core.diagnostics import sphere_uniformity
+from simclr_core.diagnostics import DIAGNOSTICS, sphere_uniformity
 from tests.app.conftest import build_run
 
 
@@ -115,3 +116,32 @@ def test_heavy_libraries_stay_out():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+# -- readings to be named ------------------------------------------------------------------------------------------------
+LIMITS = {  # kind → what its readings must look like, so that the answer can be read off
+    "complete": lambda m: m["mean_cosine"] > 0.9 and m["uniformity"] > -0.5,
+    "dimensional": lambda m: abs(m["mean_cosine"]) < 0.3 and m["rankme"] < 2.4,
+    "healthy": lambda m: abs(m["mean_cosine"]) < 0.2 and m["rankme"] > 2.8,
+}
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_a_reading_is_what_its_answer_says(name):
+    meters = {m: DIAGNOSTICS[m].run(cloud(name)) for m in ("mean_cosine", "rankme", "uniformity", "alignment")}
+    assert [kind for kind, fits in LIMITS.items() if fits(meters)] == [SNAPSHOTS[name].kind], meters
+
+
+def test_each_reading_is_told_when_it_is_named(open_page):
+    at = open_page("lab")
+    assert "Read the meters" in [s.value for s in at.subheader]
+    assert not at.success
+    at.segmented_control(key="lab.check.A").set_value("dimensional").run()
+    at.segmented_control(key="lab.check.B").set_value("complete").run()
+    assert [s.value.split(":")[0] for s in at.success] == ["Dimensional collapse"]
+    assert [i.value.split(":")[0] for i in at.info] == ["Healthy"]
+    kept = open_page("lab", hide="answers")
+    kept.segmented_control(key="lab.check.A").set_value("healthy").run()
+    assert not kept.success
+    assert not kept.info
+    assert not [c for c in open_page("lab", hide="controls").get("button_group") if c.key.startswith("lab.check.")]

@@ -160,3 +160,15 @@ def test_no_menu_elsewhere_and_none_where_the_link_says_so(open_page):
 
 def test_every_order_of_the_parts_is_known():
     assert all(teacher.HIDDEN[",".join(order)] == set(order) for order in permutations(teacher.PARTS))
+
+
+@pytest.mark.parametrize("name", CLASSROOM)
+def test_an_address_of_another_version_is_said_and_this_ones_is_not(open_page, name):
+    said = catalogues()["en"].texts["shell.other_version"]
+    at = open_page(name)
+    for version, times in (("1", 0), ("2", 1), ("<b>", 1), ("9" * 400, 1)):
+        at.query_params["v"] = version
+        at.run()
+        assert not at.exception
+        assert [w.value for w in at.warning].count(said) == times
+        assert "v" not in at.query_params, "what this app writes is of its own version, which is left out"

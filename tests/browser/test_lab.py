@@ -32,7 +32,9 @@ def wait_step(page, condition: str, timeout: int = 20) -> None:
 def number(page, lane: str, name: str) -> float:
     box = page.locator(f'[data-lane="{lane}"]')
     text = (
-        box.locator(f".{name}") if name in ("loss", "gradient") else box.locator(f'[data-meter="{name}"] b')
+        box.locator({"loss": ".chart-value", "gradient": ".gradient"}[name])
+        if name in ("loss", "gradient")
+        else box.locator(f'[data-meter="{name}"] b')
     ).inner_text()
     mantissa, _, power = text.replace("−", "-").partition("×10")
     return float(mantissa) * 10 ** int(power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")) or 0)

@@ -1,17 +1,12 @@
 """The temperature explorer in Chromium: it moves, stops, answers to keys and links, and says nothing wrong."""
 
-import json
 import time
 
 import numpy as np
 import pytest
 
-from pages.ui.components.shared import bundle
-from pages.ui.components.temperature import HERE, batch
-from pages.ui.components.temperature.view import read_view
-from pages.ui.text import catalogues
 from simclr_core import similarity as sim
-from simclr_core.presets import PRESETS, QUESTIONS
+from simclr_core.presets import PRESETS
 from tests.geometry import nearest_realisable
 
 pytestmark = pytest.mark.browser
@@ -186,32 +181,55 @@ def test_a_cell_a_bar_and_a_term_are_one_thing(explorer):
     assert page.locator(".bar.lit .bar-name").inner_text() == "4", "a click keeps it"
 
 
+def test_the_arrow_of_a_force_is_one_with_cell_term_and_bar(explorer):
+    page = explorer("?b=hard&t=0.1")
+    bar = page.locator(".bar").nth(2)
+    thin, thick = arrow_height(bar), 1.2 * arrow_height(bar)
+    bar.locator(".force-track.first").hover()
+    assert arrow_height(bar) > thick
+    assert page.locator(".lit-frame").get_attribute("visibility") == "visible"
+    assert "0.85/0.1" in page.locator(".under-line .term.lit").inner_text()
+    for twin in (cell(page, 1, 3), page.locator(".under-line .term").nth(1)):
+        page.mouse.move(2, 2)
+        assert arrow_height(bar) == thin
+        twin.hover()
+        assert arrow_height(bar) > thick
+    page.mouse.move(2, 2)
+    page.locator('.cell[tabindex="0"]').focus()
+    assert arrow_height(bar) == thin
+    page.keyboard.press("ArrowRight")
+    assert arrow_height(bar) > thick, "focus on the cell"
+    page.locator('.bar[tabindex="0"]').focus()
+    page.keyboard.press("ArrowDown")
+    assert arrow_height(bar) > thick, "focus on the bar itself"
+    assert "0.85/0.1" in page.locator(".under-line .term.lit").inner_text()
+
+
+def test_a_finger_on_an_arrow_lights_the_others_and_back(explorer):
+    page = explorer("?b=hard&t=0.1", has_touch=True)
+    bar = page.locator(".bar").nth(2)
+    thin = arrow_height(bar)
+    bar.locator(".force-track.first").tap()
+    assert arrow_height(bar) > 1.2 * thin
+    assert page.locator(".lit-frame").get_attribute("visibility") == "visible"
+    cell(page, 1, 4).tap()
+    assert arrow_height(bar) == thin
+    page.locator(".under-line .term").nth(1).tap()
+    assert arrow_height(bar) > 1.2 * thin
+
+
+def arrow_height(bar) -> float:
+    return round(bar.locator(".first .force").bounding_box()["height"], 2)
+
+
 def test_touch_keeps_a_cell(explorer):
     page = explorer(has_touch=True, viewport={"width": 375, "height": 800})
-    page.locator(".cell").nth(11).tap()  # row 3, candidate 2
+    page.get_by_role("button", name="Next anchor").tap()
+    page.get_by_role("button", name="Next anchor").tap()
+    page.locator(".row-cell").nth(1).tap()
     assert "anchor 3" in page.locator(".anchor-name").inner_text()
     assert page.locator(".bar.lit .bar-name").inner_text() == "2"
     wait_url(page, "r=3")
-
-
-def test_it_mounts_without_a_server(browser):
-    """The explorer is a function of data, state and strings: one HTML page holds it."""
-    prefix = "temperature.explorer."
-    texts = {k.removeprefix(prefix): v for k, v in catalogues()["zh"].texts.items() if k.startswith(prefix)}
-    presets = [batch(name, p.label.zh, p.note.zh, p.similarity, p.partner) for name, p in PRESETS.items()]
-    questions = [q.fields | {"text": q.text.zh, "why": q.why.zh} for q in QUESTIONS.values()]
-    data = {"presets": presets, "questions": questions, "fewest": 3, "hide": [], "lang": "zh-Hans"}
-    start = read_view({"sheet": 6, "hard": 6}, preset="hard", tau=0.1)
-    call = f"mount(document.body, {json.dumps(data)}, {json.dumps(start | {'row': 0})}, {json.dumps(texts)}, (view) => (window.told = view))"
-    page = browser.new_page()
-    page.set_content(f"<script type=module>{bundle(HERE / 'temperature.js')}\n{call}</script>")
-    assert page.locator(".loss-number").first.inner_text() == "0.3352"
-    page.get_by_role("button", name="播放").click()
-    wait_tau(page, "t < 0.45")
-    page.get_by_role("button", name="暂停").click()
-    page.wait_for_function("window.told")
-    assert read_view({"sheet": 6, "hard": 6}, **page.evaluate("window.told"))["preset"] == "hard"
-    page.close()
 
 
 # -- dragging ------------------------------------------------------------------------------------------------------------
@@ -250,7 +268,7 @@ def test_keys_change_a_cell_and_stop_at_one(explorer):
 
 def test_a_finger_drags_sideways(explorer):
     page = explorer(has_touch=True, viewport={"width": 375, "height": 800})
-    target = cell(page, 1, 4)
+    target = page.locator(".row-cell").nth(3)
     target.scroll_into_view_if_needed()
     box = target.bounding_box()
     x, y = box["x"] + 5, box["y"] + 5
@@ -262,7 +280,7 @@ def test_a_finger_drags_sideways(explorer):
         ("touchEnd", []),
     ):
         client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b} for a, b in points]})
-    assert cell(page, 1, 4).locator(".cell-s").text_content() == "0.55"
+    assert target.locator("b").inner_text() == "0.55"
 
 
 def test_an_impossible_matrix_says_so_and_is_not_trained(explorer):
@@ -303,6 +321,31 @@ def test_six_beats_play_step_and_scrub(explorer):
     wait_place(page, 2)
     page.get_by_role("button", name="Pause").click()
     page.wait_for_function("/k=[2-6]/.test(location.search)")
+
+
+@pytest.mark.parametrize(("speed", "beat", "tau_"), [("slow", 1, 0.39), ("normal", 3, 0.18), ("fast", 6, 0.1)])
+def test_each_way_to_play_has_three_speeds(explorer, speed, beat, tau_):
+    """On a clock of the test's own: after 2.6 seconds of it."""
+    page = explorer(f"?m=beats&s={speed}")
+    page.clock.install()
+    play, slow = page.locator(".play"), page.get_by_role("combobox", name="Speed")
+    play.evaluate("e => e.click()")
+    page.clock.run_for(2600)
+    assert place(page) == beat
+    assert slow.input_value() == speed
+    page.get_by_role("radio", name="Sweep τ").evaluate("e => e.click()")
+    play.evaluate("e => e.click()")
+    page.clock.run_for(2600)
+    assert tau(page) == pytest.approx(tau_, rel=0.05)
+
+
+def test_another_speed_holds_at_once_and_in_the_link(explorer):
+    page = explorer("?m=train")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("combobox", name="Speed").select_option("fast")
+    wait_url(page, "s=fast")
+    wait_place(page, 10)
+    page.get_by_role("button", name="Pause").wait_for()
 
 
 def test_training_descends_to_the_floor_and_a_link_brings_the_step_back(explorer):

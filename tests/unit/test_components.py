@@ -1,6 +1,7 @@
 """The classroom's browser components: the files of each join into one module that JavaScript accepts."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from pages.ui.components.shared import bundle
 
 FOLDER = Path(__file__).resolve().parents[2] / "pages" / "ui" / "components"
-ENTRIES = [p for p in sorted(FOLDER.glob("*/*.js")) if p.stem == p.parent.name and "\nimport {" in p.read_text()]
+ENTRIES = [p for p in sorted(FOLDER.glob("*/*.js")) if p.stem == p.parent.name and "export default" in p.read_text()]
 NODE = shutil.which("node")
 
 
@@ -37,3 +38,14 @@ def test_the_joined_module_is_valid_and_complete(entry):
     command = [NODE, "--check", "--input-type=module", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+AS_HTML = re.compile(
+    r"(inner|outer)HTML|insertAdjacentHTML|document\.write|createContextualFragment|DOMParser|setHTML|srcdoc|\beval\(|new Function|javascript:"
+)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.js")), ids=lambda p: p.name)
+def test_no_text_becomes_html_or_code(path):
+    """Elements are made and their text is set as text, so nothing that an address or a file says is ever markup."""
+    assert not AS_HTML.findall(path.read_text())

@@ -11,6 +11,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from pages.ui.components import lab, offline, temperature
+from pages.ui.components.shared import style
 from tests.unit.test_components import NODE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def test_nothing_is_loaded_from_elsewhere(component):
 @pytest.mark.parametrize("component", [temperature.ENTRY, lab.ENTRY], ids=["temperature", "lab"])
 def test_the_script_is_one_module_that_javascript_accepts(component):
     (script,) = re.findall(r'<script type="module">\n(.*)</script>', page(component), re.DOTALL)
-    assert script.count("const component = function (") == 1
+    assert script.count("const component = mounting(") == 1
     assert "</script" not in script
     if NODE is None:
         pytest.skip("node is missing: the script is not parsed here")
@@ -57,9 +58,6 @@ def test_colours_are_the_apps():
     for scheme, rules in (("light", light), ("dark", dark)):
         assert f"--st-text-color: {theme[scheme]['textColor']};" in rules
     used = {
-        name
-        for folder in (temperature.HERE, lab.HERE)
-        for css in folder.glob("*.css")
-        for name in re.findall(r"var\((--st-[\w-]+)", css.read_text())
+        name for entry in (temperature.ENTRY, lab.ENTRY) for name in re.findall(r"var\((--st-[\w-]+)", style(entry))
     }
     assert all(f"{name}:" in light for name in used)

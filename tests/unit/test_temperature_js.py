@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pages.ui.components.temperature.view import N_LOW, read_view
 from simclr_core import similarity as sim
 from simclr_core.presets import PRESETS, QUESTIONS
 from tests.geometry import nearest_realisable
@@ -221,6 +222,33 @@ def test_steps_walk_through_all_places():
     assert found["up"] == [0.01, 0.1, 0.15, 0.2, 0.3, 0.5, 0.5]
     assert found["beats"] == [1, 2, 3, 4, 5, 6, 1]
     assert found["back"] == [2, 1, 1]
+
+
+# -- a view as an address says it ------------------------------------------------------------------------------------------
+SIZES = {"sheet": 6, "run": 32}
+ASKED = [
+    {},
+    {"tau": "0.1", "tau2": "0.5", "row": "3", "preset": "run", "n": "12", "speed": "fast"},
+    {"tau": "-4", "tau2": "soon", "row": "99", "preset": "../x", "n": "2", "cells": "1.3.85", "speed": "warp"},
+    {"tau": "nan", "row": "1e9", "n": "many", "mode": "fly", "at": "57"},
+    {"cells": "3.1.85_1.9.5_1.3.101_1.3_x_1.2.50_1.2.40_2.4.-20", "fix": "1"},
+    {"mode": "beats", "at": "9"},
+    {"mode": "train", "at": "57.9"},
+    {"own": "9500.1000.500.1200.700.9000", "preset": "own", "row": "9"},
+    {"own": "9500.1000.500.1200.700.9000.1", "preset": "own"},
+    {"own": "10001", "preset": "own"},
+    {"own": "<b>.1.2", "preset": "constructor", "mode": "constructor"},
+]
+
+
+def test_the_browser_reads_an_address_as_python_does():
+    presets = [{"id": name, "partner": [0] * m} for name, m in SIZES.items()]
+    body = "cases.asked.map((asked) => model.readView({ presets: cases.presets, fewest: cases.fewest }, asked))"
+    found = ask_node(MODEL, body, {"asked": ASKED, "presets": presets, "fewest": N_LOW})
+    for asked, view in zip(ASKED, found, strict=True):
+        assert view == read_view(SIZES, **asked), asked
+    again = ask_node(MODEL, body, {"asked": found, "presets": presets, "fewest": N_LOW})
+    assert again == found, "a valid view is left as it is"
 
 
 # -- a matrix as a person brings it ----------------------------------------------------------------------------------------

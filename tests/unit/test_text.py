@@ -124,6 +124,12 @@ def key_patterns(tree: ast.AST) -> list[str]:
     return found
 
 
+def prefixes(tree: ast.AST) -> list[str]:
+    """Under which keys a file takes all texts at once, for a component."""
+    found = [call.args for call in calls(tree) if isinstance(call.func, ast.Name) and call.func.id == "strings"]
+    return [arg.value for args in found for arg in args if isinstance(arg, ast.Constant)]
+
+
 def test_every_key_asked_for_exists_and_every_key_is_asked_for():
     trees = {p: ast.parse(p.read_text()) for p in SOURCES}
     keys = set(english())
@@ -135,6 +141,7 @@ def test_every_key_asked_for_exists_and_every_key_is_asked_for():
                 f"{path.relative_to(ROOT)} asks for {pattern}, which no catalogue has"
             )
             used |= hits
+        used |= {k for prefix in prefixes(tree) for k in keys if k.startswith(prefix)}
         # Keys may also be passed around as data: any literal equal to a key, or to the table it stands in.
         literals = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
         used |= keys & literals

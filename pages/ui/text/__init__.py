@@ -82,9 +82,18 @@ def texts_under(prefix: str) -> list[str]:
 
 def t(key: str, /, **values: Any) -> str:
     """The text of a key in the session's language, else in English, filled in. An unknown key is a bug: KeyError."""
+    return _said(key).format(**values)
+
+
+def strings(*prefixes: str) -> dict[str, str]:
+    """All texts under some prefixes by the rest of their keys, placeholders and all, for a component that fills them in."""
+    return {name: _said(prefix + name) for prefix in prefixes for name in texts_under(prefix)}
+
+
+def _said(key: str) -> str:
     found = catalogues()
     text = found[language()].texts.get(key)
-    return (found[DEFAULT].texts[key] if text is None else text).format(**values)
+    return found[DEFAULT].texts[key] if text is None else text
 
 
 def label(text: Label) -> str:

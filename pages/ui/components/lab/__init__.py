@@ -11,11 +11,10 @@ from typing import Any, TypedDict
 
 import streamlit as st
 
-from pages.ui.components.shared import bundle
+from pages.ui.components.shared import SPEEDS, bundle, style
 
 HERE = Path(__file__).parent
 IMAGES, DIM, STEPS = 24, 3, 600  # as in lesson.js; a test compares
-SPEEDS = ("slow", "normal", "fast")
 NEVER = -1
 
 
@@ -53,7 +52,7 @@ def read_view(step: Any = None, nudge: Any = None, speed: Any = None) -> View:
     return View(
         step=_whole(step, 0, 0, STEPS),
         nudge=_whole(nudge, NEVER, NEVER, STEPS - 1),
-        speed=speed if isinstance(speed, str) and speed in SPEEDS else "normal",
+        speed=speed if isinstance(speed, str) and speed in SPEEDS else SPEEDS[0],
     )
 
 
@@ -65,9 +64,7 @@ def _whole(value: Any, default: int, low: int, high: int) -> int:
 
 
 ENTRY = HERE / "lab.js"
-_COMPONENT = st.components.v2.component(
-    "collapse_lab", js=bundle(ENTRY), css=ENTRY.with_suffix(".css").read_text(encoding="utf-8")
-)
+_COMPONENT = st.components.v2.component("collapse_lab", js=bundle(ENTRY), css=style(ENTRY))
 
 
 def given(

@@ -1,61 +1,49 @@
 // The collapse lab in the browser: two runs from one start side by side; play, step, go back, nudge, turn the spheres.
 // The setting comes from Python; a step is computed when it is first looked at.
 
-import { el, keyed, setAttr, setText, svg } from "../shared/dom.js"
-import { fill, fmt } from "../shared/format.js"
+import { plot, repainted } from "../shared/chart.js"
+import { button, el, keyed, setAttr, setText, svg, table, tables } from "../shared/dom.js"
+import { clamp, fill, fmt } from "../shared/format.js"
 import { lossCeiling, lossFloor } from "../shared/ntxent.js"
+import { mounting, Player } from "../shared/player.js"
 import { DIM, Lesson, lossUniformSphere, N, STEPS } from "./lesson.js"
 
-const SPEEDS = { slow: 10, normal: 60, fast: 300 } // steps a second
+const STEPS_A_MS = 0.06
 const STILL = 50 // steps that Play takes at once where motion is not wanted
 const BUDGET_MS = 10 // of a frame, for steps that nobody has looked at yet
-const COMMIT_MS = 250
 const RADIUS = 128
-const CHART = { width: 300, height: 120, top: 16, bottom: 18 }
+const MARKS = [0, 150, 300, 450, STEPS].map((step) => [step / STEPS, String(step)])
 const CIRCLE = "M-8,0a8,8 0 1 0 16,0a8,8 0 1 0 -16,0z"
 const SHAPES = [CIRCLE, "M-7.5,-7.5h15v15h-15z", "M0,-10.5L10.5,0L0,10.5L-10.5,0z", "M0,-11L11,7.5H-11z"]
 const TURNS = { ArrowLeft: [-0.15, 0], ArrowRight: [0.15, 0], ArrowUp: [0, -0.15], ArrowDown: [0, 0.15] }
-const instances = new WeakMap()
 
-export default function (component) {
-  const { data, parentElement, setStateValue } = component
-  let lab = instances.get(parentElement)
-  if (!lab) instances.set(parentElement, (lab = new Lab(parentElement, data.start)))
-  lab.send = (view) => setStateValue("view", view)
-  lab.take(data)
-  return () => {
-    lab.stop()
-    instances.delete(parentElement)
-  }
+// A valid view of whatever an address says, the twin of read_view in Python.
+export function readView(_, { step, nudge, speed }) {
+  const whole = (value, usual, low) => (/^-?\d{1,9}$/.test(value) ? clamp(Number(value), low, STEPS + Math.min(low, 0)) : usual)
+  return { step: whole(step, 0, 0), nudge: whole(nudge, -1, -1), speed: ["slow", "fast"].includes(speed) ? speed : "normal" }
 }
 
 class Lab {
-  constructor(parent, start) {
-    this.root = el("div", { class: "lab" })
-    parent.append(this.root)
-    this.view = { ...start }
+  constructor({ parentElement, data }) {
+    this.root = el("div", { class: "figure lab" })
+    parentElement.append(this.root)
+    this.view = { ...data.start }
     this.turn = { yaw: 0.5, pitch: 0.3 }
-    this.visible = true
-    this.observer = new IntersectionObserver(([entry]) => this.see(entry.isIntersecting && !document.hidden))
-    this.observer.observe(this.root)
-    this.onHidden = () => this.see(!document.hidden)
-    document.addEventListener("visibilitychange", this.onHidden)
+    this.player = new Player(this.root, this.view, (ms) => this.frame(ms))
   }
 
   stop() {
-    cancelAnimationFrame(this.request)
-    clearTimeout(this.timer)
-    this.observer.disconnect()
-    document.removeEventListener("visibilitychange", this.onHidden)
+    this.player.stop()
     this.root.remove()
   }
 
   // A rerun of the page: another language builds anew, another setting begins at step 0, the same again changes nothing.
-  take(data) {
+  update({ data, setStateValue }) {
+    this.send = (view) => setStateValue("view", view)
     const [setting, words] = [JSON.stringify(data.setting), JSON.stringify([data.texts, data.meters, data.hide])]
     if (setting !== this.setting) {
       this.halt()
-      if (this.setting) this.view = { ...this.view, step: 0, nudge: -1 }
+      if (this.setting) Object.assign(this.view, { step: 0, nudge: -1 })
       Object.assign(this, { data, lesson: new Lesson({ ...data.setting, nudge: this.view.nudge }) })
       if (this.setting) this.commit()
     }
@@ -67,24 +55,24 @@ class Lab {
   build(data) {
     Object.assign(this, { data, texts: data.texts })
     this.root.lang = data.lang
-    this.lanes = this.lesson.lanes.map(({ name }) => this.makeLane(name))
+    this.lanes = this.lesson.lanes.map((lane) => this.makeLane(lane))
     this.live = el("div", { class: "hidden", "aria-live": "polite" })
-    this.tables = el("details", { class: "tables", ontoggle: () => this.fillTables() }, el("summary", {}, this.texts.table))
-    this.root.replaceChildren(this.makeDial(), this.makeBare(data.hide.includes("controls")), el("div", { class: "lanes" }, ...this.lanes.map((lane) => lane.node)), this.tables, this.live)
+    this.tables = tables(this.texts.table, () => this.makeTables())
+    this.root.replaceChildren(this.makeDial(), this.makeBare(data.hide.includes("controls")), el("div", { class: "lanes" }, ...this.lanes.map((lane) => lane.node)), this.tables.node, this.live)
     this.draw()
   }
 
   makeDial() {
     const { texts } = this
-    const button = (name, act) => el("button", { type: "button", class: name, onclick: act }, texts[name])
-    const [play, step, nudge, reset] = [button("play", () => this.toggle()), button("step", () => this.goTo(this.view.step + 1)),
-      button("nudge", () => this.nudge()), button("reset", () => this.reset())]
+    const play = this.player.button(texts, () => this.toggle())
+    const step = button("plain step", () => this.goTo(this.view.step + 1), texts.step)
+    const nudge = button("plain nudge", () => this.nudge(), texts.nudge)
+    const reset = button("plain reset", () => this.reset(), texts.reset)
     const range = el("input", { type: "range", class: "at", min: 0, max: STEPS, step: 1, "aria-label": texts.position,
       oninput: () => this.goTo(Number(range.value)), onkeydown: (event) => void (event.key === " " && (event.preventDefault(), this.toggle())) })
     const at = el("output", {})
-    const speed = el("select", { "aria-label": texts.speed, onchange: () => (Object.assign(this.view, { speed: speed.value }), this.commit()) },
-      ...Object.keys(SPEEDS).map((name) => el("option", { value: name, selected: name === this.view.speed }, texts[name])))
-    const node = el("div", { class: "dial" }, play, step, this.data.setting.start === "collapsed" ? nudge : null, reset, speed, el("label", { class: "position" }, range, at))
+    const node = el("div", { class: "dial" }, play.node, step, this.data.setting.start === "collapsed" ? nudge : null, reset,
+      this.player.speeds(texts, () => this.commit()), el("label", { class: "position" }, range, at))
     this.dial = { node, play, step, nudge, range, at }
     return node
   }
@@ -93,33 +81,53 @@ class Lab {
   makeBare(hidden) {
     this.dial.node.hidden = hidden
     this.dial.now = el("b")
-    if (hidden) keyed(this.root, this.texts.keys, { " ": () => this.toggle(), ArrowRight: () => this.goTo(this.view.step + 1), ArrowLeft: () => this.goTo(this.view.step - 1), Home: () => this.reset() })
-    else for (const name of ["tabindex", "role", "aria-label"]) this.root.removeAttribute(name)
+    const by = (steps) => () => this.goTo(this.view.step + steps)
+    keyed(this.root, this.texts.keys, hidden ? { " ": () => this.toggle(), ArrowRight: by(1), ArrowLeft: by(-1), Home: () => this.reset() } : null)
     return el("p", { class: "bare-line", hidden: !hidden }, this.dial.now, ` ${this.texts.keys}`)
   }
 
-  makeLane(name) {
+  makeLane({ name }) {
     const { texts } = this
     const links = Array.from({ length: N }, () => svg("line", { class: "link" }))
     const points = Array.from({ length: 2 * N }, (_, i) => svg("g", {}, svg("path", { d: SHAPES[(i >> 1) % 4] }), svg("text", { y: 3 }, String((i >> 1) + 1))))
     const sphere = svg("svg", { viewBox: "-150 -146 300 292", class: "sphere", tabindex: "0", role: "img", onkeydown: (event) => this.rotate(event, TURNS[event.key]),
       onpointerdown: (down) => sphere.setPointerCapture(down.pointerId), onpointermove: (move) => move.buttons && this.rotate(move, [move.movementX / 100, move.movementY / 100]) },
     svg("circle", { r: RADIUS, class: "globe" }), ...links, ...points)
-    const [loss, gradient] = [el("b", { class: "loss" }), el("b", { class: "gradient" })]
-    const chart = svg("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, class: "chart", role: "img", "aria-label": texts[`loss_${name}`] })
+    const gradient = el("b", { class: "gradient" })
+    const chart = this.makeChart(name)
     const meters = this.data.meters.map((meter) => this.makeMeter(meter))
-    const fact = (text, value) => el("div", { class: "fact" }, el("span", {}, text), value)
-    const node = el("section", { class: "box", "data-lane": name }, el("h3", {}, texts[name]), sphere, fact(texts[`loss_${name}`], loss), chart,
-      fact(texts.gradient, gradient), ...meters.map((meter) => meter.node))
-    return { node, name, sphere, links, points, chart, loss, gradient, meters }
+    const node = el("section", { class: "box", "data-lane": name }, el("h3", {}, texts[name]), sphere, chart.node,
+      el("div", { class: "fact" }, el("span", {}, texts.gradient), gradient), ...meters.map((meter) => meter.node))
+    return { node, name, sphere, links, points, chart, gradient, meters }
+  }
+
+  // The loss of every step taken so far; dragging goes to a step.
+  makeChart(name) {
+    const { texts, data: { setting: { tau } } } = this
+    const lines = name === "negatives" ? { ceiling: lossCeiling(N), even: lossUniformSphere(tau), floor: lossFloor(N, tau) } : { agree: 0 }
+    const chart = plot(texts[`loss_${name}`], MARKS, (t) => this.goTo(Math.round(t * STEPS), false), () => this.commit())
+    const dy = { ceiling: -5, even: -5, floor: 13, agree: 13 }
+    const paint = repainted((losses, reached) => {
+      const [high, low] = [lines.ceiling ?? Math.max(losses[0], 0.1), lines.floor ?? 0]
+      chart.paint([low - 0.08 * (high - low), high + 0.16 * (high - low)], [
+      ...Object.entries(lines).map(([line, value]) => ({ name: line, points: [[0, value], [1, value]] })),
+      { name: "mean", points: losses.slice(0, reached + 1).map((value, t) => [t / STEPS, value]) },
+    ], Object.entries(lines).map(([line, value]) => ({ name: line, at: [line === "ceiling" ? 0 : 1, value], dy: dy[line], text: fill(texts[line], { value: fmt(value, 3), count: 2 * N - 1 }) })), ["now", "dot mean"])
+    })
+    const update = (t, reading, losses) => {
+      paint(losses, losses.length - 1)
+      chart.move([[t / STEPS], [t / STEPS, losses[t]]])
+      setText(chart.value, fmt(reading.loss, 3))
+    }
+    return { node: chart.node, update }
   }
 
   makeMeter({ id, label, help, low, high, spread }) {
-    const place = (x) => `${(100 * Math.min(Math.max((x - low) / (high - low), 0), 1)).toFixed(1)}%`
+    const place = (x) => `${(100 * clamp((x - low) / (high - low), 0, 1)).toFixed(1)}%`
     const [bar, value] = [el("i", { class: "bar" }), el("b", {})]
     const mark = spread === null ? null : el("i", { class: "mark", style: `left:${place(spread)}`, title: this.texts.spread })
     const node = el("div", { class: "meter", "data-meter": id }, el("span", {}, label), value, el("small", {}, help), el("span", { class: "track" }, bar, mark))
-    return { id, label, node, update: (x) => (setText(value, fmt(x, 3)), setAttr(bar, "style", `width:${place(x)}`)) }
+    return { id, node, update: (x) => (setText(value, fmt(x, 3)), setAttr(bar, "style", `width:${place(x)}`)) }
   }
 
   // -- drawing: once a frame --------------------------------------------------------------------------------------------
@@ -127,17 +135,17 @@ class Lab {
     const until = performance.now() + BUDGET_MS
     while (this.lesson.reached < this.view.step && performance.now() < until) this.lesson.advance()
     const t = (this.t = Math.min(this.view.step, this.lesson.reached))
-    const { play, step, nudge, range, at } = this.dial
-    setText(play, this.playing ? `❚❚ ${this.texts.pause}` : `▶ ${this.texts[this.still ? "play_still" : "play"]}`)
-    step.disabled = play.disabled = t === STEPS
+    const { play, step, nudge, range, at, now } = this.dial
+    play.update()
+    step.disabled = play.node.disabled = t === STEPS
     nudge.disabled = this.view.nudge >= 0 || t === STEPS
     range.value = t
-    for (const text of [at, this.dial.now]) setText(text, fill(this.texts.at, { t, steps: STEPS }))
+    for (const text of [at, now]) setText(text, fill(this.texts.at, { t, steps: STEPS }))
     this.readings = this.lesson.lanes.map((lane) => this.lesson.read(lane, t))
     this.lanes.forEach((lane, k) => this.drawLane(lane, this.lesson.lanes[k].loss, this.readings[k]))
     Object.assign(this.root.dataset, { step: t, ready: t === this.view.step ? 1 : 0 })
-    if (this.tables.open && !this.playing) this.fillTables()
-    if (t < this.view.step || this.playing) this.next()
+    if (!this.player.playing) this.tables.write()
+    if (t < this.view.step || this.player.playing) this.player.ask()
   }
 
   drawLane(lane, losses, reading) {
@@ -152,114 +160,78 @@ class Lab {
     })
     lane.links.forEach((line, i) => seen[2 * i].concat(seen[2 * i + 1]).forEach((at, k) => setAttr(line, ["x1", "y1", "x2", "y2"][k], at.toFixed(1))))
     setAttr(lane.sphere, "aria-label", fill(this.texts.sphere, { count: N, cosine: fmt(reading.mean_cosine, 3), rank: fmt(reading.rankme, 3) }))
-    setText(lane.loss, fmt(reading.loss, 3))
     setText(lane.gradient, fmt(reading.gradient, 3))
     lane.meters.forEach((meter) => meter.update(reading[meter.id]))
-    this.drawChart(lane, losses)
+    lane.chart.update(this.t, reading, losses)
   }
 
-  drawChart({ chart, name }, losses) {
-    const { tau } = this.data.setting
-    const { width, height, top, bottom } = CHART
-    const lines = name === "negatives" ? { ceiling: lossCeiling(N), even: lossUniformSphere(tau), floor: lossFloor(N, tau) } : { agree: 0 }
-    const [highest, lowest] = [name === "negatives" ? lines.ceiling : Math.max(losses[0], 0.1), lines.floor ?? 0]
-    const x = (t) => ((t / STEPS) * width).toFixed(1)
-    const y = (v) => (top + (1 - Math.min(Math.max((v - lowest) / (highest - lowest), 0), 1.1)) * (height - top - bottom)).toFixed(1)
-    const path = (end) => losses.slice(0, end).map((v, t) => `${x(t)},${y(v)}`).join(" ")
-    chart.replaceChildren(...Object.entries(lines).flatMap(([id, value]) => [svg("line", { x1: 0, x2: width, y1: y(value), y2: y(value), class: "yardstick" }),
-      svg("text", { x: width, y: Number(y(value)) + (id === "ceiling" ? -4 : 12), class: "tag" }, fill(this.texts[id], { value: fmt(value, 3), count: 2 * N - 1 }))]),
-    svg("polyline", { points: path(), class: "line ahead" }), svg("polyline", { points: path(this.t + 1), class: "line" }),
-    svg("circle", { cx: x(this.t), cy: y(losses[this.t]), r: 4.5, class: "dot" }))
-  }
-
-  // The same numbers as tables, for reading aloud and for copying; written when opened.
-  fillTables() {
-    if (!this.tables.open) return
+  makeTables() {
     const { texts, readings } = this
-    const table = (caption, head, rows) => el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text)))),
-      el("tbody", {}, ...rows.map(([first, ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), ...rest.map((text) => el("td", {}, text))))))
-    const [one, two] = this.lanes.map((lane) => texts[lane.name])
+    const heads = this.lanes.map((lane) => texts[lane.name])
     const quantities = [["loss", texts.loss], ["gradient", texts.gradient], ...this.data.meters.map((meter) => [meter.id, meter.label])]
     const place = (reading, i) => Array.from(reading.u.slice(i * DIM, (i + 1) * DIM), (v) => v.toFixed(3)).join("  ")
-    this.tables.replaceChildren(this.tables.firstChild, el("div", { class: "table-scroll" },
-      table(fill(texts.at, { t: this.t, steps: STEPS }), [texts.quantity, one, two], quantities.map(([id, text]) => [text, ...readings.map((reading) => fmt(reading[id], 6))])),
-      table(texts.places, [texts.view, one, two], this.lanes[0].points.map((_, i) => [`${(i >> 1) + 1}${"ab"[i % 2]}`, ...readings.map((reading) => place(reading, i))]))))
+    return [
+      table(fill(texts.at, { t: this.t, steps: STEPS }), [texts.quantity, ...heads], quantities.map(([id, text]) => [text, ...readings.map((reading) => fmt(reading[id], 6))])),
+      table(texts.places, [texts.view, ...heads], Array.from({ length: 2 * N }, (_, i) => [`${(i >> 1) + 1}${"ab"[i % 2]}`, ...readings.map((reading) => place(reading, i))])),
+    ]
   }
 
   // -- changing and playing ---------------------------------------------------------------------------------------------
-  goTo(step) {
+  goTo(step, told = true) {
     this.halt()
-    this.view.step = Math.min(Math.max(step, 0), STEPS)
+    this.view.step = clamp(step, 0, STEPS)
     this.draw()
-    this.commit()
+    if (told) this.commit()
   }
 
   reset() {
-    Object.assign(this.view, { nudge: -1 })
+    this.view.nudge = -1
     this.lesson = new Lesson(this.data.setting)
     this.goTo(0)
   }
 
   nudge() {
     this.lesson.nudge((this.view.nudge = this.t))
-    if (!this.playing) this.toggle()
+    if (!this.player.playing) this.toggle()
   }
 
   rotate(event, turn) {
     if (!turn) return
     event.preventDefault()
-    this.turn = { yaw: this.turn.yaw + turn[0], pitch: Math.min(Math.max(this.turn.pitch + turn[1], -1.5), 1.5) }
+    this.turn = { yaw: this.turn.yaw + turn[0], pitch: clamp(this.turn.pitch + turn[1], -1.5, 1.5) }
     this.draw()
   }
 
   commit() {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.send({ ...this.view }), COMMIT_MS)
-  }
-
-  get still() {
-    return matchMedia("(prefers-reduced-motion: reduce)").matches
+    this.player.later(() => this.send({ ...this.view }))
   }
 
   toggle() {
-    if (this.playing) return this.halt(true)
-    if (this.still) return this.goTo(this.view.step + STILL)
-    Object.assign(this, { playing: this.view.step < STEPS, before: undefined, exact: this.view.step })
+    if (this.player.playing) return this.halt(true)
+    if (this.player.still) return this.goTo(this.view.step + STILL)
+    if (this.view.step === STEPS) return
+    this.exact = this.view.step
+    this.player.play()
     this.draw()
   }
 
-  next() {
-    cancelAnimationFrame(this.request)
-    if (this.visible) this.request = requestAnimationFrame((now) => this.frame(now))
-  }
-
-  frame(now) {
-    if (this.playing) {
-      this.exact += (Math.min(now - (this.before ?? now), 100) / 1000) * SPEEDS[this.view.speed] // a long gap is a stall
-      this.before = now
-      this.view.step = Math.min(Math.floor(this.exact), STEPS)
-    }
+  frame(ms) {
+    if (this.player.playing) this.view.step = Math.min(Math.floor((this.exact += ms * STEPS_A_MS)), STEPS)
     this.draw()
-    if (this.playing && this.t === STEPS) this.halt(true)
+    if (this.player.playing && this.t === STEPS) this.halt(true)
   }
 
   // Stop within the frame; `told` says it aloud and tells Python where it stopped.
   halt(told = false) {
-    if (!this.playing) return
-    this.playing = false
+    if (!this.player.playing) return
+    this.player.pause()
     this.view.step = this.t
-    cancelAnimationFrame(this.request)
     this.draw()
     if (!told) return
     const [a, b] = this.readings.map((reading) => fmt(reading.mean_cosine, 3))
     this.live.textContent = fill(this.texts.stopped, { t: this.t, a, b })
     this.commit()
   }
-
-  see(visible) {
-    this.visible = visible
-    this.before = undefined
-    if (visible && this.dial) this.draw()
-    else cancelAnimationFrame(this.request)
-  }
 }
+
+export default mounting(Lab)

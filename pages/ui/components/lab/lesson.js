@@ -4,6 +4,8 @@
 // A setting is { data, noise, tau, seed, start, nudge }; what a run is after t steps depends on it and on t alone. Rows stand
 // one after the other in flat arrays; the two views of picture i are rows 2i and 2i+1, so the partner of row i is i ^ 1.
 
+import { eigen } from "../shared/geometry.js"
+
 export const N = 24 // pictures
 export const D = 8 // numbers a picture
 export const DIM = 3 // dimensions of the embedding
@@ -215,29 +217,15 @@ function alignment(u) {
 
 // exp of the entropy of the singular values' shares, not centred: 1 where all rows lie on one line through 0, at most DIM.
 function rankme(u) {
-  const gram = Array.from({ length: DIM }, (_, a) => Array.from({ length: DIM }, (_, b) => {
+  const covariance = Array.from({ length: DIM }, (_, a) => Array.from({ length: DIM }, (_, b) => {
     let sum = 0
     for (let i = 0; i < u.length; i += DIM) sum += u[i + a] * u[i + b]
     return sum
   }))
-  const singular = eigenvalues(gram).map((value) => Math.sqrt(Math.max(value, 0)))
+  const singular = eigen(covariance).values.map((value) => Math.sqrt(Math.max(value, 0)))
   const total = singular.reduce((a, b) => a + b, 0)
   const share = singular.map((value) => value / total + RANKME_EPS)
   return Math.exp(-share.reduce((sum, p) => sum + p * Math.log(p), 0))
-}
-
-// Eigenvalues of a symmetric 3 × 3 matrix by Jacobi's rotations, which it overwrites.
-function eigenvalues(g) {
-  for (let sweep = 0; sweep < 12; sweep++) for (const [p, q] of [[0, 1], [0, 2], [1, 2]]) if (g[p][q] !== 0) rotate(g, p, q)
-  return g.map((row, at) => row[at])
-}
-
-function rotate(g, p, q) {
-  const theta = (g[q][q] - g[p][p]) / (2 * g[p][q])
-  const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1))
-  const c = 1 / Math.hypot(t, 1)
-  for (const row of g) [row[p], row[q]] = [c * (row[p] - t * row[q]), c * (t * row[p] + row[q])]
-  for (let k = 0; k < g.length; k++) [g[p][k], g[q][k]] = [c * (g[p][k] - t * g[q][k]), c * (t * g[p][k] + g[q][k])]
 }
 
 // NT-Xent where both views agree and infinitely many pictures are spread evenly on the sphere: a reference, no bound.

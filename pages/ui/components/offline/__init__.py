@@ -1,6 +1,7 @@
 """A page of the classroom as one HTML file: the same component, its data and state, and a shim in Streamlit's place.
 
-The file opens from a disk, asks for no network (its own policy forbids it) and follows the system's light or dark.
+The file opens from a disk, asks for no network (its own policy forbids it), follows the system's light or dark, and keeps what
+is done in it in its own address behind `#`, so that loading it again or sharing that address shows the same.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any, NamedTuple, TypedDict
 
 import streamlit as st
 
-from pages.ui.components.shared import bundle
+from pages.ui import state
+from pages.ui.components.shared import bundle, style
 from pages.ui.text import t
 
 HERE = Path(__file__).parent
 CONFIG = Path(__file__).resolve().parents[4] / ".streamlit" / "config.toml"
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
-EXPORT = "export default function ("
+EXPORT = "export default "
 PROJECTOR = "html { font-size: 22.5px; }"
 
 
@@ -70,11 +72,11 @@ def save(page: Page) -> None:
 def render(page: Page) -> bytes:
     """The file."""
     held = {
-        "css": page.component.with_suffix(".css").read_text(encoding="utf-8"), "data": page.data, "settings": page.settings,
+        "css": style(page.component), "data": page.data, "settings": page.settings, "version": state.VERSION,
         "scenes": page.scenes, "scene_label": page.scene_label, "answer_label": page.answer_label,
     }  # fmt: skip
-    script = bundle(page.component).replace(EXPORT, "const component = function (") + _read("offline.js")
-    style = theme() + _read("offline.css") + PROJECTOR * page.projector
+    script = bundle(page.component).replace(EXPORT, "const component = ") + _read("offline.js")
+    looks = theme() + _read("offline.css") + PROJECTOR * page.projector
     words = {name: escape(getattr(page, name)) for name in ("title", "lead", "note")}
     return f"""<!doctype html>
 <html lang="{escape(page.data["lang"])}">
@@ -83,7 +85,7 @@ def render(page: Page) -> bytes:
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{words["title"]}</title>
-<style>{style}</style>
+<style>{looks}</style>
 </head>
 <body>
 <main><h1>{words["title"]}</h1><p>{words["lead"]}</p><div id="settings"></div><div id="host"></div><footer>{words["note"]}</footer></main>

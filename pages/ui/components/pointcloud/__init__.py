@@ -16,16 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui.text import t, tag, texts_under
+from pages.ui.components.shared import bundle
+from pages.ui.text import strings, tag
 
 HERE = Path(__file__).parent
-PARTS = ("scene.js", "paint.js", "view.js", "pointcloud.js")  # one module: a component cannot import its neighbours
 
 _COMPONENT = st.components.v2.component(
     "pointcloud",
     html=(HERE / "pointcloud.html").read_text(encoding="utf-8"),
     css=(HERE / "pointcloud.css").read_text(encoding="utf-8"),
-    js="\n".join((HERE / part).read_text(encoding="utf-8") for part in PARTS),
+    js=bundle(HERE / "pointcloud.js"),
 )
 
 
@@ -114,7 +114,7 @@ def pointcloud(data: CloudData, key: str) -> None:
             "height": data.height,
             "start": start,
             "lang": tag(),
-            "text": {name: t(f"pointcloud.{name}") for name in texts_under("pointcloud.")},
+            "text": strings("pointcloud."),
         },
         on_selection_change=lambda: None,
         on_picked_change=lambda: None,

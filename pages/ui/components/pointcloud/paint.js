@@ -1,5 +1,7 @@
 // How points reach the canvas: WebGL, or a plain pixel buffer where the machine has none.
 
+import { CHOSEN, DIM, EYE, HIDDEN } from "./scene.js"
+
 const VERTEX = `
 attribute vec3 at; attribute vec4 look; attribute float state;
 uniform mat3 turn; uniform vec3 center; uniform vec2 scale; uniform vec2 shift; uniform float persp, size, deep, third;
@@ -45,7 +47,7 @@ void main() {
   gl_FragColor = vec4(mix(rim, colour, px < 5.0 ? 1.0 : body), 1.0) * inside * fade;
 }`;
 
-class GlPainter {
+export class GlPainter {
   static make(canvas) {
     const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true });
     return gl ? new GlPainter(canvas, gl) : null;
@@ -189,7 +191,7 @@ class PixelPainter {
 }
 
 // Without a graphics card a browser imitates WebGL on the processor; for many points plain pixels are several times faster.
-function painterFor(canvas, n) {
+export function painterFor(canvas, n) {
   const probe = document.createElement("canvas").getContext("webgl");
   const info = probe?.getExtension("WEBGL_debug_renderer_info");
   const named = probe ? String(probe.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : probe.RENDERER)) : "";

@@ -1,5 +1,9 @@
 // The component: pointer, keyboard, hovering and choosing. State goes to Python on release only.
 
+import { clamp } from "../shared/format.js"
+import { mounting } from "../shared/player.js"
+import { CloudView } from "./view.js"
+
 class Cloud extends CloudView {
   constructor(component) {
     super(component);
@@ -181,14 +185,4 @@ class Cloud extends CloudView {
   }
 }
 
-const clouds = new WeakMap();
-
-export default function (component) {
-  const at = component.parentElement;
-  if (!clouds.has(at)) clouds.set(at, new Cloud(component));
-  clouds.get(at).update(component);
-  return () => {
-    clouds.get(at)?.close();
-    clouds.delete(at);
-  };
-}
+export default mounting(Cloud)

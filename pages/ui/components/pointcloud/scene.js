@@ -1,33 +1,24 @@
 // What is shown and from where: the point buffer, colours and shapes, the camera, and points on the screen.
 // World coordinates run over [-1, 1] on the map's longest axis. Screen coordinates are CSS pixels.
 
-const PALETTE = ["#4477AA", "#EE7733", "#228833", "#AA3377", "#66CCEE", "#CCBB44", "#EE6677", "#888888"];
-const SHAPES = ["circle", "square", "up", "diamond", "plus", "down"];
+import { cividis, clamp, rgb } from "../shared/format.js"
+
+export const PALETTE = ["#4477AA", "#EE7733", "#228833", "#AA3377", "#66CCEE", "#CCBB44", "#EE6677", "#888888"];
+export const SHAPES = ["circle", "square", "up", "diamond", "plus", "down"];
 // Hue and shape step together: 24 classes before a pair could return, then the shape is shifted for 24 more.
-const hueOf = (c) => c % PALETTE.length;
-const shapeOf = (c) => (c + Math.floor(c / 24)) % SHAPES.length;
-const UNKNOWN = [140, 140, 140];
-const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
-const EYE = 3.2; // distance of the eye in 3-D, in world units
-const HIDDEN = 0, DIM = 1, PLAIN = 2, CHOSEN = 3;
+export const hueOf = (c) => c % PALETTE.length;
+export const shapeOf = (c) => (c + Math.floor(c / 24)) % SHAPES.length;
+export const UNKNOWN = [140, 140, 140];
+export const EYE = 3.2; // distance of the eye in 3-D, in world units
+export const HIDDEN = 0, DIM = 1, PLAIN = 2, CHOSEN = 3;
 
-const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-
-function cividis(share) {
-  const at = clamp(share, 0, 1) * (CIVIDIS.length - 1);
-  const i = Math.min(Math.floor(at), CIVIDIS.length - 2);
-  const [a, b] = [rgb(CIVIDIS[i]), rgb(CIVIDIS[i + 1])];
-  return a.map((v, k) => Math.round(v + (b[k] - v) * (at - i)));
-}
-
-async function fetched(url) {
+export async function fetched(url) {
   const response = await fetch(new URL(url, document.baseURI));
   if (!response.ok) throw new Error(await response.text());
   return response.arrayBuffer();
 }
 
-function parsePoints(buffer) {
+export function parsePoints(buffer) {
   const head = new DataView(buffer);
   if (head.getUint32(0, false) !== 0x50545331) throw new Error("unknown point format");
   const n = head.getUint32(4, true), dims = head.getUint32(8, true);
@@ -40,7 +31,7 @@ function parsePoints(buffer) {
   return { n, dims, index, raw, label, at3 };
 }
 
-class Scene {
+export class Scene {
   constructor(points) {
     Object.assign(this, points);
     this.look = new Uint8Array(4 * this.n); // r, g, b, shape

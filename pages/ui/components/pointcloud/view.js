@@ -1,14 +1,19 @@
 // What a point cloud looks like: data and theme in, points, legend, pictures and marks out. No input is handled here.
 
-const PICTURE = 40, PICTURES_MOST = 220, KEPT = 900, SVG = "http://www.w3.org/2000/svg";
+import { el, svg } from "../shared/dom.js"
+import { CIVIDIS } from "../shared/format.js"
+import { GlPainter, painterFor } from "./paint.js"
+import { CHOSEN, fetched, HIDDEN, hueOf, PALETTE, parsePoints, Scene, shapeOf, SHAPES, UNKNOWN } from "./scene.js"
+
+const PICTURE = 40, PICTURES_MOST = 220, KEPT = 900;
 const PATHS = {
   circle: "M7 1.5a5.5 5.5 0 1 0 .01 0z", square: "M2 2h10v10H2z", up: "M7 1.5 12.8 12H1.2z",
   diamond: "M7 .5 13 7l-6 6.5L1 7z", plus: "M5 1h4v4h4v4H9v4H5V9H1V5h4z", down: "M7 12.5 1.2 2h11.6z",
 };
 
-class CloudView {
-  constructor(component) {
-    this.root = component.parentElement.querySelector(".cloud");
+export class CloudView {
+  constructor({ parentElement }) {
+    this.root = parentElement.querySelector(".cloud");
     for (const name of ["bar", "stage", "dots", "over", "card", "message", "legend", "hint", "spoken"]) this[name] = this.root.querySelector("." + name);
     this.brush = this.over.getContext("2d");
     this.mode = "move";
@@ -98,7 +103,7 @@ class CloudView {
     this.painter.paintLook(this.scene);
   }
 
-  close() {
+  stop() {
     this.dead = true;
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
@@ -136,32 +141,24 @@ class CloudView {
   }
 
   buildLegend() {
-    const { data, scene, legend } = this;
-    legend.replaceChildren();
-    const add = (tag, cls, text = "") => { const e = legend.appendChild(document.createElement(tag)); e.className = cls; e.textContent = text; return e; };
+    const { data, scene } = this, tick = (text) => el("span", { class: "tick" }, text);
     if (scene.values) {
-      add("div", "title", data.valueName);
-      add("span", "tick", Number(scene.range[0].toPrecision(3)));
-      add("span", "ramp").style.background = `linear-gradient(to right, ${CIVIDIS.join(",")})`;
-      add("span", "tick", Number(scene.range[1].toPrecision(3)));
-    } else if (scene.label) {
-      const classes = [...new Set(scene.label)].sort((a, b) => a - b);
-      for (const c of classes) this.legendButton(add("button", ""), c);
-      if (classes.length > 48) add("span", "tick", data.text.repeat);
+      const [low, high] = scene.range.map((x) => tick(Number(x.toPrecision(3))));
+      const ramp = el("span", { class: "ramp", style: `background:linear-gradient(to right,${CIVIDIS})` });
+      return this.legend.replaceChildren(el("div", { class: "title" }, data.valueName), low, ramp, high);
     }
+    const classes = scene.label ? [...new Set(scene.label)].sort((a, b) => a - b) : [];
+    this.legend.replaceChildren(...classes.map((c) => this.legendButton(c)), ...(classes.length > 48 ? [tick(data.text.repeat)] : []));
   }
 
-  legendButton(button, c) {
-    const svg = document.createElementNS(SVG, "svg"), path = svg.appendChild(document.createElementNS(SVG, "path"));
-    svg.setAttribute("viewBox", "0 0 14 14");
-    path.setAttribute("d", PATHS[c < 0 ? "circle" : SHAPES[shapeOf(c)]]);
-    path.setAttribute("fill", c < 0 ? `rgb(${UNKNOWN})` : PALETTE[hueOf(c)]);
-    path.setAttribute("stroke", this.ink("text", 0.55));
-    button.type = "button";
-    button.append(svg, this.className(c));
-    button.title = this.data.text.isolate;
-    button.setAttribute("aria-pressed", String(!this.scene.hiddenClasses.has(c)));
-    button.onclick = (e) => this.toggleClass(c, e.shiftKey || e.ctrlKey || e.metaKey);
+  legendButton(c) {
+    const mark = svg("svg", { viewBox: "0 0 14 14" }, svg("path", {
+      d: PATHS[c < 0 ? "circle" : SHAPES[shapeOf(c)]], fill: c < 0 ? `rgb(${UNKNOWN})` : PALETTE[hueOf(c)], stroke: this.ink("text", 0.55),
+    }));
+    return el("button", {
+      type: "button", title: this.data.text.isolate, "aria-pressed": String(!this.scene.hiddenClasses.has(c)),
+      onclick: (e) => this.toggleClass(c, e.shiftKey || e.ctrlKey || e.metaKey),
+    }, mark, this.className(c));
   }
 
   // A click shows one class alone, or all again; with shift or control it hides or shows this one.

@@ -1,11 +1,13 @@
-"""What the classroom's browser components share: arithmetic, numbers as text, elements; and how files become one module."""
+"""What the classroom's browser components share: arithmetic, numbers as text, elements, playing; and how files become one."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+HERE = Path(__file__).parent
 IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[^"]+\.js)"\n', re.MULTILINE)
+SPEEDS = ("normal", "slow", "fast")  # of what plays, the first being usual
 
 
 def bundle(entry: Path) -> str:
@@ -18,6 +20,11 @@ def bundle(entry: Path) -> str:
     parts: dict[Path, str] = {}
     _collect(entry.resolve(), parts, set())
     return "\n".join(parts.values())
+
+
+def style(entry: Path) -> str:
+    """The style of a figure: what all of them share, then what stands beside its entry file."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in (HERE / "shared.css", entry.with_suffix(".css")))
 
 
 def _collect(path: Path, parts: dict[Path, str], seen: set[Path]) -> None:

@@ -55,20 +55,27 @@ export function roving(items, keys, step, more = () => false) {
   })
 }
 
-// A figure whose controls are hidden: one Tab stop, whose keys do what the controls did. `acts`: key → what it does.
+// A figure whose controls are hidden: one Tab stop, whose keys do what the controls did. `acts`: key → what it does, null where
+// the controls are there.
 export function keyed(root, label, acts) {
-  for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label })) root.setAttribute(name, value)
-  root.onkeydown = (event) => {
+  for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label })) {
+    if (acts) root.setAttribute(name, value)
+    else root.removeAttribute(name)
+  }
+  root.onkeydown = acts && ((event) => {
     if (event.target !== root || !acts[event.key]) return
     event.preventDefault()
     acts[event.key]()
-  }
+  })
+}
+
+export function button(names, onclick, text, more = {}) {
+  return el("button", { type: "button", class: names, onclick, ...more }, text)
 }
 
 // A choice of one as buttons; arrow keys choose the next. Returns { node, show(name) }.
 export function radios(label, names, text, choose) {
-  const about = (name) => ({ type: "button", role: "radio", class: "radio", "data-name": name, onclick: () => choose(name) })
-  const items = names.map((name) => el("button", about(name), text(name)))
+  const items = names.map((name) => button("radio", () => choose(name), text(name), { role: "radio", "data-name": name }))
   roving(items, { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }, (at, move) => {
     const next = (at + move + items.length) % items.length
     choose(names[next])
@@ -79,4 +86,18 @@ export function radios(label, names, text, choose) {
     item.setAttribute("tabindex", names[at] === chosen ? "0" : "-1")
   })
   return { node: el("div", { class: "radios", role: "radiogroup", "aria-label": label }, ...items), show, items }
+}
+
+// A table; each row begins with its heading.
+export function table(caption, heads, rows) {
+  const head = heads.map((text) => (text ? el("th", { scope: "col" }, text) : el("td")))
+  const lines = rows.map(([first, ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), ...rest.map((text) => el("td", {}, text))))
+  return el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...lines))
+}
+
+// The numbers of a figure as tables, for reading aloud and for copying; made when opened.
+export function tables(title, make) {
+  const node = el("details", { class: "tables", ontoggle: () => write() }, el("summary", {}, title))
+  const write = () => node.open && node.replaceChildren(node.firstChild, el("div", { class: "table-scroll" }, ...make()))
+  return { node, write }
 }

@@ -42,24 +42,39 @@ export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name])
 }
 
-const CIVIDIS = ["00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "fee838"]
-  .map((hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)))
+export function clamp(x, low, high) {
+  return Math.min(Math.max(x, low), high)
+}
 
-function luminance(rgb) {
-  const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4))
+// -- colours -----------------------------------------------------------------------------------------------------------
+export const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"]
+const RAMP = CIVIDIS.map(rgb)
+
+// "#rrggbb" → [r, g, b]
+export function rgb(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
+}
+
+// A share from 0 to 1 → [r, g, b]
+export function cividis(t) {
+  const at = clamp(t, 0, 1) * (RAMP.length - 1)
+  const low = Math.min(Math.floor(at), RAMP.length - 2)
+  return RAMP[low].map((v, c) => Math.round(v + (RAMP[low + 1][c] - v) * (at - low)))
+}
+
+function luminance(colour) {
+  const [r, g, b] = colour.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4))
   return 0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
 // 257 colours with the text colour, black or white, that contrasts more (never below 4.58 : 1).
 const LADDER = Array.from({ length: 257 }, (_, step) => {
-  const at = (step / 256) * (CIVIDIS.length - 1)
-  const low = Math.min(Math.floor(at), CIVIDIS.length - 2)
-  const rgb = CIVIDIS[low].map((v, c) => Math.round(v + (CIVIDIS[low + 1][c] - v) * (at - low)))
-  return { fill: `rgb(${rgb})`, ink: luminance(rgb) > 0.179 ? "#000" : "#fff" }
+  const paint = cividis(step / 256)
+  return { fill: `rgb(${paint})`, ink: luminance(paint) > 0.179 ? "#000" : "#fff" }
 })
 
 export function colour(t) {
-  return LADDER[Math.round(Math.min(Math.max(t, 0), 1) * 256)]
+  return LADDER[Math.round(clamp(t, 0, 1) * 256)]
 }
 
 export const LOG_LOW = 6 // the log scale of shares starts at 10^-6

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 import streamlit as st
 
-from pages.ui.components.shared import bundle
+from pages.ui.components.shared import bundle, style
 from pages.ui.components.temperature.view import N_LOW, View
 
 HERE = Path(__file__).parent
@@ -40,9 +40,7 @@ def batch(
 
 
 ENTRY = HERE / "temperature.js"
-_COMPONENT = st.components.v2.component(
-    "temperature_explorer", js=bundle(ENTRY), css=ENTRY.with_suffix(".css").read_text(encoding="utf-8")
-)
+_COMPONENT = st.components.v2.component("temperature_explorer", js=bundle(ENTRY), css=style(ENTRY))
 
 
 def given(
@@ -66,7 +64,7 @@ def given(
     """
     told = [{**asked, "why": ""} for asked in questions] if "answers" in hide else list(questions)
     data = {"presets": list(batches), "questions": told, "texts": dict(texts), "lang": lang, "fewest": N_LOW}
-    return data | {"start": start | {"row": start["row"] - 1}, "hide": list(hide)}
+    return data | {"start": start, "hide": list(hide)}
 
 
 def temperature_explorer(data: Mapping[str, Any], *, key: str, on_view: Callable[[], None]) -> None:

@@ -1,19 +1,15 @@
 // What a hand holds: which batch, which way to play, play and step, the temperatures; and the boxes that ask something.
 
-import { el, line, radios, setAttr, setText } from "../shared/dom.js"
-import { fill, fmt, fmtSimilarity, fmtTau } from "../shared/format.js"
+import { button, el, line, radios, setAttr, setText, table, tables } from "../shared/dom.js"
+import { clamp, fill, fmt, fmtSimilarity, fmtTau } from "../shared/format.js"
 import { LONGEST, MOST, parseMatrix } from "./matrixtext.js"
-import { answer, clamp, fraction, HIGH, LOW, MODES, OWN, tauAt } from "./model.js"
+import { answer, fraction, HIGH, LOW, MODES, OWN, tauAt } from "./model.js"
 
 const LABELLED = [0.01, 0.05, 0.07, 0.1, 0.2, 0.5, 1, 2, 5, 10]
 const STOPS = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 2, 5, 10]
 const SNAP = 0.012 // of the slider's length
 const FILE_LIMIT = 2 * LONGEST
 const EXAMPLE = "1, .95, .10, .05\n.95, 1, .12, .07\n.10, .12, 1, .90\n.05, .07, .90, 1"
-
-function button(names, onclick, text, more = {}) {
-  return el("button", { type: "button", class: names, onclick, ...more }, text)
-}
 
 // -- which batch -----------------------------------------------------------------------------------------------------------
 export function batchControls(app) {
@@ -61,7 +57,7 @@ function ownBox({ texts, act }) {
 export function transport(app) {
   const { texts, act } = app
   const modes = radios(texts.modes, Object.keys(MODES), (name) => texts[`mode_${name}`], act.mode)
-  const play = button("play", () => act.toggle(), "")
+  const play = app.player.button(texts, act.toggle)
   const back = button("plain step", () => act.step(-1), "◂", { "aria-label": texts.back, title: texts.back })
   const onward = button("plain step", () => act.step(1), "▸", { "aria-label": texts.onward, title: texts.onward })
   const seek = el("input", {
@@ -69,15 +65,14 @@ export function transport(app) {
     oninput: () => act.seek(Number(seek.value)), onchange: () => act.commit(),
   })
   const where = el("span", { class: "where" })
-  const node = el("div", { class: "transport" }, modes.node, line(back, play, onward), line(seek, where))
+  const node = el("div", { class: "transport" }, modes.node, line(back, play.node, onward, app.player.speeds(texts, act.commit)), line(seek, where))
   const update = (frame) => {
-    const { mode, at, playing } = app.state
+    const { mode, at } = app.state
     const { last, start } = MODES[mode]
     modes.show(mode)
-    play.disabled = back.disabled = onward.disabled = mode === "train" && !frame.training
-    setText(play, playing ? `❚❚ ${texts.pause}` : app.still() ? `▸ ${texts.one_step}` : `▶ ${texts.play}`)
-    setAttr(play, "aria-pressed", String(playing))
-    seek.hidden = where.hidden = last === undefined || play.disabled
+    play.update()
+    play.node.disabled = back.disabled = onward.disabled = mode === "train" && !frame.training
+    seek.hidden = where.hidden = last === undefined || play.node.disabled
     if (last === undefined) return
     ;[seek.min, seek.max] = [start, last]
     seek.value = at
@@ -172,21 +167,19 @@ export function quizBox(app) {
   return { node: body }
 }
 
-// -- the same numbers as tables, for reading aloud and for copying; written when opened -----------------------------------------
+// -- the same numbers as tables ----------------------------------------------------------------------------------------------
 export function tablesBox(app) {
   const { texts } = app
-  const node = el("details", { class: "tables", ontoggle: () => write(app.frame()) }, el("summary", {}, texts.table))
-  const write = (frame) => {
-    if (!node.open) return
-    const { s, shares, gradient, row } = frame
+  const { node, write } = tables(texts.table, () => {
+    const { s, shares, gradient, row, tau } = app.frame()
     const places = [...s.keys()]
-    const table = (caption, lines, value) => el("table", {}, el("caption", {}, caption),
-      el("thead", {}, el("tr", {}, el("td"), ...places.map((k) => el("th", { scope: "col" }, `${k + 1}`)))),
-      el("tbody", {}, ...lines.map((i) => el("tr", {}, el("th", { scope: "row" }, `${i + 1}`),
-        ...places.map((k) => el("td", {}, i === k ? "–" : value(i, k)))))))
-    node.replaceChildren(node.firstChild, el("div", { class: "table-scroll" }, table(texts.table_s, places, (i, k) => fmtSimilarity(s[i][k])),
-      table(fill(texts.table_p, { tau: fmtTau(frame.tau) }), places, (i, k) => fmt(shares[i][k], s.length > 8 ? 3 : 6)),
-      table(fill(texts.table_g, { i: row + 1 }), [row], (_, k) => fmt(gradient[k], 6))))
-  }
-  return { node, update: (frame) => app.state.playing || write(frame) }
+    const square = (caption, lines, value) => table(caption, ["", ...places.map((k) => `${k + 1}`)],
+      lines.map((i) => [`${i + 1}`, ...places.map((k) => (i === k ? "–" : value(i, k)))]))
+    return [
+      square(texts.table_s, places, (i, k) => fmtSimilarity(s[i][k])),
+      square(fill(texts.table_p, { tau: fmtTau(tau) }), places, (i, k) => fmt(shares[i][k], s.length > 8 ? 3 : 6)),
+      square(fill(texts.table_g, { i: row + 1 }), [row], (_, k) => fmt(gradient[k], 6)),
+    ]
+  })
+  return { node, update: () => app.player.playing || write() }
 }

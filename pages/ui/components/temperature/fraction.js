@@ -1,9 +1,9 @@
 // The loss of one anchor as a fraction, and the same in six steps: s, s/τ, e^(s/τ), their sum, the share, its −ln.
 
 import { el, roving, setAttr, setText } from "../shared/dom.js"
-import { fill, fmt, fmtShare, fmtSimilarity, fmtTau, subscript } from "../shared/format.js"
+import { clamp, fill, fmt, fmtShare, fmtSimilarity, fmtTau, subscript } from "../shared/format.js"
 import { kindOf, linked, PRINTED } from "./matrix.js"
-import { clamp, writtenOut } from "./model.js"
+import { writtenOut } from "./model.js"
 
 const TERMS = 5 // terms of a long denominator that are written out
 

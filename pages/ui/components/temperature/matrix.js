@@ -4,8 +4,7 @@
 // marks }. `row` is the anchor shown, `col` the lit candidate or null. `act` holds what a person can do.
 
 import { el, line, roving, setAttr, setText, svg } from "../shared/dom.js"
-import { colour, fill, fmt, fmtSimilarity, place } from "../shared/format.js"
-import { clamp } from "./model.js"
+import { clamp, colour, fill, fmt, fmtSimilarity, place } from "../shared/format.js"
 
 export const PRINTED = 8 // up to this many views both numbers fit into a cell,
 export const NUMBERED = 12 // up to this many one does
@@ -40,13 +39,17 @@ export function matrixPanel(app) {
   const frameCell = svg("rect", { width: side, height: side, class: "lit-frame" })
   const node = svg("svg", { viewBox: `0 0 346 ${TOP + 314}`, role: "grid", "aria-label": texts.matrix_label, class: "matrix" },
     ...tops, ...heads.map((h) => h.group), ...rows.map((made) => svg("g", { role: "row" }, ...made.map((c) => c.group))), frameRow, frameCell)
-  roving(cells.map((c) => c.group), { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -m, ArrowDown: m }, (at, move) => stepCell(at, move, m), (at, event) => {
-    if (!NUDGES[event.key] || event.ctrlKey || event.metaKey) return false
-    act.setCell(cells[at].i, cells[at].k, app.valueOf(cells[at].i, cells[at].k) + NUDGES[event.key])
-    act.commit()
-    return true
-  })
+  const arrows = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -m, ArrowDown: m }
+  roving(cells.map((c) => c.group), arrows, (at, move) => stepCell(at, move, m), (at, event) => nudged(app, cells[at], event))
   return { node, update: (frame) => updateMatrix({ texts, cells, heads, frameRow, frameCell, m, side }, frame) }
+}
+
+// + and − change the cell at hand; says whether the key was one of them.
+export function nudged(app, { i, k }, event) {
+  if (!NUDGES[event.key] || event.ctrlKey || event.metaKey) return false
+  app.act.setCell(i, k, app.valueOf(i, k) + NUDGES[event.key])
+  app.act.commit()
+  return true
 }
 
 // The next cell in that direction; the diagonal is stepped over, the border stops.
@@ -81,7 +84,7 @@ function matrixCell(app, i, k, side) {
   if (kind === "positive" && both) cell.plus = svg("text", { x: x + 0.17 * side, y: y + 0.25 * side, class: "plus", "font-size": 0.25 * side }, "+")
   group.append(...[cell.s, cell.p, cell.outline, cell.plus].filter(Boolean))
   linked(group, app.act, () => ({ i, k }))
-  draggable(group, app, i, k)
+  draggable(group, app, () => ({ i, k }))
   return cell
 }
 
@@ -91,10 +94,11 @@ function outlineOf(x, y, size, inset) {
 }
 
 // Up or right makes a cosine larger. A finger drags sideways, so that the page still scrolls under it.
-function draggable(group, app, i, k) {
+export function draggable(group, app, at) {
   const pin = group.onclick
   group.onpointerdown = (down) => {
     if (down.button) return
+    const { i, k } = at()
     const from = app.valueOf(i, k)
     let dragged = false
     group.setPointerCapture(down.pointerId)
@@ -160,7 +164,7 @@ function short(s) {
   return s < 0 ? `−${digits}` : digits
 }
 
-function percent(p) {
+export function percent(p) {
   if (p >= 0.9995) return p > 0.99995 ? "≈100%" : `${(100 * p).toFixed(2)}%`
   if (p >= 0.1) return `${(100 * p).toFixed(1)}%`
   return p >= 0.0001 ? `${(100 * p).toFixed(2)}%` : "<0.01%"

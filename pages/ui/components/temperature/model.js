@@ -1,11 +1,12 @@
 // What is looked at, as plain data, and all numbers of it. No DOM in here: node tests this file.
 //
-// A view, the state that a link carries: { preset, n, row, tau, tau2, cells, fix, own, mode, at }.
-//   preset: id of a batch; n: images of a batch of free size; row: the anchor, from 0; tau, tau2: temperatures, tau2 null
+// A view, the state that a link carries: { preset, n, row, tau, tau2, cells, fix, own, mode, at, speed }.
+//   preset: id of a batch; n: images of a batch of free size; row: the anchor, from 1; tau, tau2: temperatures, tau2 null
 //   unless two are compared; cells: what was dragged, "1.3.85_2.4.-20" for s(1,3) = .85, s(2,4) = -.20; fix: show the
 //   nearest possible matrix instead; own: a matrix brought along, its upper triangle in ten-thousandths joined by dots;
-//   mode: sweep, beats or train; at: the beat (1 to 6) or the step of training.
+//   mode: sweep, beats or train; at: the beat (1 to 6) or the step of training; speed: slow, normal or fast.
 
+import { clamp } from "../shared/format.js"
 import { cosines, descend, eigen, nearestRealisable, realisable, smallestEigenvalue, vectorsFrom } from "../shared/geometry.js"
 import {
   effectiveNegatives, gradientRow, gradientRows, lossAndPull, lossCeiling, lossFloor, lossRows, mean, missing, softmaxRows,
@@ -17,13 +18,11 @@ export const OWN = "own"
 export const BEATS = 6
 export const STEPS = 400
 export const RATE = 0.5
+const IMAGES = [6, 16] // usual and most images of a batch of free size
+const LONGEST_TEXT = 20000
 const SAMPLES = 101
 const CELL_UNIT = 100
 const OWN_UNIT = 10000
-
-export function clamp(x, low, high) {
-  return Math.min(Math.max(x, low), high)
-}
 
 // Where a temperature stands on the logarithmic axis from LOW to HIGH, 0 to 1, and back.
 export function fraction(tau) {
@@ -56,7 +55,7 @@ export function writeOwn(s) {
 
 function readOwn(text) {
   const upper = text.split(".").map((x) => Number(x) / OWN_UNIT)
-  const m = (1 + Math.sqrt(1 + 8 * upper.length)) / 2
+  const m = side(text)
   const s = Array.from({ length: m }, () => new Array(m).fill(null))
   let next = 0
   for (let i = 0; i < m; i++) for (let k = i + 1; k < m; k++) s[i][k] = s[k][i] = upper[next++]
@@ -188,6 +187,52 @@ export const MODES = {
     moment: ({ at }) => Math.sqrt(at / STEPS),
     step: ({ at }, way) => ({ at: at + way > STEPS ? 0 : Math.max(at + way, 0) }),
   },
+}
+
+// -- a view as an address says it ------------------------------------------------------------------------------------------
+// A valid view of whatever an address says, the twin of read_view in view.py: unknown → usual, outside → clamped.
+export function readView({ presets, fewest }, asked) {
+  const own = validOwn(asked.own)
+  const sizes = new Map(presets.map(({ id, partner }) => [id, partner.length]))
+  if (own) sizes.set(OWN, side(own))
+  const among = (names, value) => (names.includes(value) ? value : names[0])
+  const preset = among([...sizes.keys()], asked.preset)
+  const mode = among(Object.keys(MODES), asked.mode)
+  const { start, last = start } = MODES[mode]
+  const whole = (name, usual, low, high) => Math.trunc(within(asked[name], usual, low, high))
+  return {
+    tau: within(asked.tau, FROM, LOW, HIGH), tau2: [undefined, null, ""].includes(asked.tau2) ? null : within(asked.tau2, FROM, LOW, HIGH),
+    row: whole("row", 1, 1, sizes.get(preset)), preset, n: whole("n", IMAGES[0], fewest, IMAGES[1]),
+    cells: [preset, undefined, null].includes(asked.preset) ? validCells(asked.cells, sizes.get(preset)) : "",
+    fix: ["1", "true", "True"].includes(String(asked.fix)), own, mode, at: whole("at", start, start, last),
+    speed: among(["normal", "slow", "fast"], asked.speed),
+  }
+}
+
+function within(value, usual, low, high) {
+  const number = typeof value === "string" && value.trim() ? Number(value) : value
+  return Number.isFinite(number) ? clamp(number, low, high) : usual
+}
+
+function validCells(text, m) {
+  const found = new Map()
+  for (const part of String(text ?? "").slice(0, LONGEST_TEXT).split("_")) {
+    const [, i, k, value] = (part.match(/^(\d{1,2})\.(\d{1,2})\.(-?\d{1,3})$/) ?? []).map(Number)
+    if (i >= 1 && i < k && k <= m && Math.abs(value) <= CELL_UNIT) found.set(`${i}.${k}`, value)
+  }
+  return [...found].map(([at, value]) => `${at}.${value}`).join("_")
+}
+
+function validOwn(text) {
+  const parts = String(text ?? "").slice(0, LONGEST_TEXT).split(".")
+  const m = side(parts.join("."))
+  const whole = (m * (m - 1)) / 2 === parts.length && m % 2 === 0 && m >= 2 && m <= 2 * IMAGES[1]
+  return whole && parts.every((part) => /^-?\d{1,5}$/.test(part) && Math.abs(part) <= OWN_UNIT) ? parts.join(".") : ""
+}
+
+// Rows of the matrix whose upper triangle a text holds.
+function side(own) {
+  return Math.round((1 + Math.sqrt(1 + 8 * own.split(".").length)) / 2)
 }
 
 // -- questions -------------------------------------------------------------------------------------------------------------

@@ -1,75 +1,42 @@
 // The temperature explorer: one state, one `draw`, and the ways to change the state. All is computed in the browser.
 
 import { el, keyed, setAttr, setText } from "../shared/dom.js"
-import { fill, fmt, fmtShare, fmtTau, subscript } from "../shared/format.js"
+import { CIVIDIS, clamp, fill, fmt, fmtShare, fmtTau, subscript } from "../shared/format.js"
+import { mounting, Player } from "../shared/player.js"
 import { barsPanel } from "./bars.js"
 import { batchControls, dials, quizBox, tablesBox, transport } from "./controls.js"
 import { curvesPanel, trainPanel } from "./curves.js"
 import { beatsPanel, fractionPanel } from "./fraction.js"
 import { cellPanel, matrixPanel } from "./matrix.js"
-import { clamp, makeTrail, measure, MODES, openBatch, OWN, withCell, writeOwn } from "./model.js"
+import { makeTrail, measure, MODES, openBatch, OWN, withCell, writeOwn } from "./model.js"
+import { rowPanel } from "./rowview.js"
 
-const COMMIT_MS = 250
 const CHIPS = 8
 const MATRIX = ["preset", "n", "cells", "fix", "own"] // what names the matrix in a view
 
-const mounted = new WeakMap()
-
-// Streamlit's way in: called again whenever the data changed.
-export default function ({ data, parentElement, setStateValue }) {
-  let app = mounted.get(parentElement)
-  const report = (view) => setStateValue("view", view)
-  if (!app) mounted.set(parentElement, (app = mount(parentElement, data, data.start, data.texts, report)))
-  else app.update(data, data.texts, report)
-  return () => {
-    app.stop()
-    mounted.delete(parentElement)
-  }
-}
-
-// The explorer is a function of (data, state, strings) and needs no server: a page of its own mounts it with this call.
-//   data: { presets: [{ id, label, note, similarity, partner, adjustable }], questions, fewest, lang, hide }; `state`: a view of
-//   model.js; `texts`: the strings by name; `report(view)` is told after a hand was lifted, never while something moves.
-// Returns { update(data, texts, report), stop() }. Colours come from --st-* variables with temperature.css in the same root.
-export function mount(host, data, state, texts, report = () => {}) {
-  const app = new Explorer(host, state)
-  app.update(data, texts, report)
-  return app
-}
-
+// A function of its data: { presets: [{ id, label, note, similarity, partner, adjustable }], questions, fewest, start, lang, hide,
+// texts }; `start` is a view of model.js. Python is told of a view after a hand was lifted, never while something moves.
 class Explorer {
-  constructor(host, state) {
+  constructor({ parentElement, data }) {
     this.slots = { batches: el("div"), quiz: el("div"), body: el("div") } // filled anew each by itself, so that a hand keeps its hold
-    this.root = el("div", { class: "nx" }, ...Object.values(this.slots))
-    host.append(this.root)
-    this.state = { ...state, log: false, hover: null, pinned: null, playing: false }
-    this.reduced = matchMedia("(prefers-reduced-motion: reduce)")
-    this.width = this.root.clientWidth // kept, since asking for it in a frame would lay the page out twice
+    this.root = el("div", { class: "figure nx" }, ...Object.values(this.slots))
+    parentElement.append(this.root)
+    this.state = { ...data.start, row: data.start.row - 1, log: false, hover: null, pinned: null }
+    this.player = new Player(this.root, this.state, (ms) => this.step(ms))
     this.acts()
-    this.seen = true
-    this.observer = new IntersectionObserver(([entry]) => (this.seen = entry.isIntersecting, this.next()))
-    this.observer.observe(this.root)
-    this.onHidden = () => this.next()
-    document.addEventListener("visibilitychange", this.onHidden)
-    this.sizes = new ResizeObserver(() => this.resized())
-    this.sizes.observe(this.root)
   }
 
   stop() {
-    cancelAnimationFrame(this.request)
-    clearTimeout(this.timer)
-    this.observer.disconnect()
-    this.sizes.disconnect()
-    document.removeEventListener("visibilitychange", this.onHidden)
+    this.player.stop()
     this.root.remove()
   }
 
   // -- building: once a mount, a language or a batch of another size ----------------------------------------------------
-  update(data, texts, report) {
-    this.report = report
-    const known = JSON.stringify([data.presets, data.questions, texts, data.hide])
+  update({ data, setStateValue }) {
+    this.report = (view) => setStateValue("view", view)
+    const known = JSON.stringify([data.presets, data.questions, data.texts, data.hide])
     if (known === this.known) return
-    Object.assign(this, { known, data, texts })
+    Object.assign(this, { known, data, texts: data.texts })
     this.root.lang = data.lang
     this.bare(data.hide.includes("controls"))
     const ids = [...data.presets.map((preset) => preset.id), ...(this.state.own ? [OWN] : [])]
@@ -83,9 +50,8 @@ class Explorer {
   // Without controls the figure itself is stepped by keys.
   bare(hidden) {
     this.root.classList.toggle("bare", hidden)
-    const seek = () => (this.halt(), this.set(MODES[this.state.mode].place(0)), this.tell())
-    if (hidden) keyed(this.root, this.texts.keys, { " ": () => this.toggle(), ArrowRight: () => this.act.step(1), ArrowLeft: () => this.act.step(-1), Home: seek })
-    else for (const name of ["tabindex", "role", "aria-label"]) this.root.removeAttribute(name)
+    const home = () => (this.halt(), this.set(MODES[this.state.mode].place(0)), this.tell())
+    keyed(this.root, this.texts.keys, hidden ? { " ": this.act.toggle, ArrowRight: () => this.act.step(1), ArrowLeft: () => this.act.step(-1), Home: home } : null)
   }
 
   openMatrix() {
@@ -105,9 +71,9 @@ class Explorer {
   build() {
     const { texts } = this
     this.state.hover = this.state.pinned = null
-    const [matrix, cell, bars, formula, beats] = [matrixPanel, cellPanel, barsPanel, fractionPanel, beatsPanel].map((make) => make(this))
+    const [matrix, one, cell, bars, formula, beats] = [matrixPanel, rowPanel, cellPanel, barsPanel, fractionPanel, beatsPanel].map((make) => make(this))
     const [curves, training, dial, play, tables, facts] = [curvesPanel, trainPanel, dials, transport, tablesBox, factsPanel].map((make) => make(this))
-    this.panels = [matrix, cell, bars, formula, curves, dial, play, tables, facts]
+    this.panels = [matrix, one, cell, bars, formula, curves, dial, play, tables, facts]
     this.modes = { beats, train: training }
     this.live = el("div", { class: "hidden", "aria-live": "polite" })
     this.only = {
@@ -119,7 +85,7 @@ class Explorer {
     this.slots.body.replaceChildren(
       el("p", { class: "bare-line" }, this.now, ` ${texts.keys}`), el("div", { class: "controls" }, play.node, dial.node), this.refused, this.only.beats, this.only.train,
       el("div", { class: "panels" },
-        this.section("matrix-box", texts.matrix_title, matrix.node, this.legend(), cell.node),
+        this.section("matrix-box", texts.matrix_title, matrix.node, one.node, this.legend(), cell.node),
         this.section("bars-box", el("span", {}, texts.bars_title, " ", this.anchorLabel), bars.node, facts.node),
         this.section("formula-box", texts.fraction_title, formula.node, facts.sum),
         this.section("curves-box", null, curves.node, el("p", { class: "hint" }, texts.yardstick))),
@@ -135,7 +101,7 @@ class Explorer {
   legend() {
     const log = el("input", { type: "checkbox", onchange: () => this.set({ log: log.checked }) })
     log.checked = this.state.log
-    const ramp = [el("span", {}, "p = 0"), el("span", { class: "ramp" }), el("span", {}, "1")]
+    const ramp = [el("span", {}, "p = 0"), el("span", { class: "ramp", style: `background:linear-gradient(90deg,${CIVIDIS})` }), el("span", {}, "1")]
     return el("div", { class: "legend" }, ...ramp, el("label", { class: "log" }, log, this.texts.log))
   }
 
@@ -209,7 +175,7 @@ class Explorer {
       toggle: () => this.toggle(),
       step: (way) => (this.halt(), this.set(MODES[this.state.mode].step(this.state, way)), this.tell()),
       ask: ({ preset, row, taus }) => this.choosePreset(preset, { row: Math.max(row - 1, 0), tau: taus[0], mode: "sweep" }, false),
-      reveal: (asked, tau) => (this.act.ask(asked), asked.kind === "trend" && !this.still() ? this.toggle() : this.act.scrub(tau)),
+      reveal: (asked, tau) => (this.act.ask(asked), asked.kind === "trend" && !this.player.still ? this.toggle() : this.act.scrub(tau)),
       commit: () => this.commit(),
     }
   }
@@ -227,11 +193,10 @@ class Explorer {
 
   // -- telling Python ---------------------------------------------------------------------------------------------------
   commit() {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => {
-      const { preset, n, row, tau, tau2, cells, fix, own, mode, at } = this.state
-      this.report({ preset, n, row: row + 1, tau, tau2, cells, fix, own, mode, at })
-    }, COMMIT_MS)
+    this.player.later(() => {
+      const { preset, n, row, tau, tau2, cells, fix, own, mode, at, speed } = this.state
+      this.report({ preset, n, row: row + 1, tau, tau2, cells, fix, own, mode, at, speed })
+    })
   }
 
   // Say aloud where it stopped, and report it.
@@ -244,54 +209,35 @@ class Explorer {
   }
 
   // -- playing ----------------------------------------------------------------------------------------------------------
-  still() {
-    return this.reduced.matches
-  }
-
-  // Where motion is unwelcome, play is one step.
   toggle() {
-    if (this.state.playing) return this.halt(true)
-    if (this.still()) return this.act.step(1)
+    if (this.player.playing) return this.halt(true)
+    if (this.player.still) return this.act.step(1)
     const { span, moment, place } = MODES[this.state.mode]
     const t = moment(this.state)
     this.played = t > 0 && t < 1 ? t * span : 0
-    this.set({ playing: true, ...(this.played ? {} : place(0)) })
-    this.next()
+    this.player.play()
+    this.set(this.played ? {} : place(0))
   }
 
-  // Ask for the next frame, if it plays and can be seen.
-  next() {
-    cancelAnimationFrame(this.request)
-    this.before = undefined
-    if (this.state.playing && this.seen && !document.hidden) this.request = requestAnimationFrame((now) => this.step(now))
-  }
-
-  step(now) {
-    if (!this.state.playing) return
+  step(ms) {
     const { span, place } = MODES[this.state.mode]
-    this.played += Math.min(now - (this.before ?? now), 100) // a long gap is a stall, not time that was seen
-    this.before = now
+    this.played += ms
     const t = Math.min(this.played / span, 1)
     const change = place(t)
     if (Object.keys(change).some((name) => change[name] !== this.state[name])) this.set(change)
-    if (t === 1) return this.halt(true)
-    this.request = requestAnimationFrame((then) => this.step(then))
+    if (t === 1) this.halt(true)
+    else this.player.ask()
   }
 
   halt(told = false) {
-    if (!this.state.playing) return
-    cancelAnimationFrame(this.request)
-    this.set({ playing: false })
+    if (!this.player.playing) return
+    this.player.pause()
+    this.draw()
     if (told) this.tell()
   }
-
-  resized() {
-    const width = this.root.clientWidth
-    if (width === this.width || !this.panels) return
-    this.width = width
-    this.draw()
-  }
 }
+
+export default mounting(Explorer)
 
 // The anchor's numbers, the two laws checked as they are shown, and the mean over all anchors.
 function factsPanel({ texts, batch: { m }, act, state }) {

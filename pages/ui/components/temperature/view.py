@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from pages.ui.components.shared import SPEEDS
+
 TAU_LOW, TAU_HIGH, TAU_DEFAULT = 0.01, 10.0, 0.5
 N_LOW, N_HIGH, N_DEFAULT = 3, 16, 6
 OWN = "own"
@@ -23,7 +25,7 @@ class View(TypedDict):
     tau, tau2: temperatures, tau2 None unless two are compared. row: the anchor, counted from 1. preset: id of a batch.
     n: images in a batch of free size. cells: dragged cells, "1.3.85_2.4.-20" for s(1, 3) = .85 and s(2, 4) = −.20.
     fix: the nearest possible matrix instead of an impossible one. own: a person's matrix, the upper triangle in ten-thousandths joined by dots.
-    mode, at: the way to play and the beat or the step of training.
+    mode, at, speed: the way to play, the beat or the step of training, and how fast.
     """
 
     tau: float
@@ -36,6 +38,7 @@ class View(TypedDict):
     own: str
     mode: str
     at: int
+    speed: str
 
 
 def read_view(sizes: Mapping[str, int], **asked: Any) -> View:
@@ -61,6 +64,7 @@ def read_view(sizes: Mapping[str, int], **asked: Any) -> View:
         own=own,
         mode=mode,
         at=int(_clamped(asked.get("at"), first, first, last)),
+        speed=_one_of(SPEEDS, asked.get("speed")),
     )
 
 
