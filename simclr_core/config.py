@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from simclr_core.errors import ConfigError, sentence
-from simclr_core.registry import Label, Params, make_params, number, option, several, span, switch
+from simclr_core.registry import NO_HELP, Label, Params, make_params, number, option, several, span, switch
+from simclr_core.texts import beside
 
 R = TypeVar("R", bound=Params)
 SCHEMA = 1
-AUTO = Label("automatic", "自动")
+AUTO, OFF = Label("automatic", "自动"), Label("off", "关")
 
 # One meaning of "seen pictures" for every data set: enough for the small encoder in minutes, never under 4 epochs.
 AUTO_IMAGES_SEEN = 200_000
@@ -22,34 +23,27 @@ AUTO_EPOCHS = (4, 400)
 MAX_VIEWS = 16
 OPTIMIZER_NAMES = {"muon": "Muon", "adamw": "AdamW", "sgd": "SGD", "lars": "LARS"}
 
-JITTER_PARTS = {
-    "brightness": Label("Brightness", "亮度"),
-    "contrast": Label("Contrast", "对比度"),
-    "saturation": Label("Saturation", "饱和度"),
-    "hue": Label("Hue", "色调"),
-}
+_TEXTS = beside(__file__)
+JITTER_PARTS: dict[str, Label] = _TEXTS["jitter_parts"]["values"]
+
+
+def _words(setting: str) -> tuple[Label, Label]:
+    """What a setting is called, and what more there is to say of it."""
+    return _TEXTS[setting]["label"], _TEXTS[setting].get("help", NO_HELP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig(Params):
     """How the two views of an image are drawn. Probabilities are per view; strengths follow SimCLR appendix A."""
 
-    crop_scale: tuple[float, float] = span(
-        (0.2, 1.0), 0.01, 1.0, Label("Crop area", "裁剪面积"), Label("share of the picture's area", "占原图面积的比例")
-    )
-    flip_p: float = number(0.5, 0, 1, Label("Flip", "水平翻转"))
-    jitter_p: float = number(0.8, 0, 1, Label("Colour jitter", "颜色抖动"))
-    jitter_strength: float = number(
-        0.5,
-        0,
-        1,
-        Label("Jitter strength", "抖动强度"),
-        Label("1 = brightness, contrast, saturation 0.8 and hue 0.2", "1 = 亮度、对比度、饱和度 0.8，色调 0.2"),
-    )
-    jitter_parts: tuple[str, ...] = several(tuple(JITTER_PARTS), JITTER_PARTS, Label("Jitter of", "抖动内容"))
-    grayscale_p: float = number(0.2, 0, 1, Label("Grey", "灰度"))
-    blur_p: float = number(0.0, 0, 1, Label("Blur", "模糊"))
-    blur_sigma: tuple[float, float] = span((0.1, 2.0), 0.05, 8, Label("Blur σ (pixels)", "模糊 σ（像素）"))
+    crop_scale: tuple[float, float] = span((0.2, 1.0), 0.01, 1.0, *_words("crop_scale"))
+    flip_p: float = number(0.5, 0, 1, *_words("flip_p"))
+    jitter_p: float = number(0.8, 0, 1, *_words("jitter_p"))
+    jitter_strength: float = number(0.5, 0, 1, *_words("jitter_strength"))
+    jitter_parts: tuple[str, ...] = several(tuple(JITTER_PARTS), JITTER_PARTS, *_words("jitter_parts"))
+    grayscale_p: float = number(0.2, 0, 1, *_words("grayscale_p"))
+    blur_p: float = number(0.0, 0, 1, *_words("blur_p"))
+    blur_sigma: tuple[float, float] = span((0.1, 2.0), 0.05, 8, *_words("blur_sigma"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,35 +51,11 @@ class ModelConfig(Params):
     """Backbone and projection head. The backbone's name is looked up in `model.BACKBONES`."""
 
     backbone: str = "small"
-    stem: str = option(
-        "cifar",
-        {
-            "cifar": Label("small pictures (3×3)", "小图（3×3）"),
-            "cifar_padded": Label("small pictures (3×3, padded by 2: solo-learn)", "小图（3×3，填充 2：solo-learn）"),
-            "imagenet": Label("large pictures (7×7)", "大图（7×7）"),
-        },
-        Label("Stem", "输入层"),
-        Label("of the ResNets; the small encoder has its own", "仅用于 ResNet；小编码器自带输入层"),
-    )
-    norm: str = option(
-        "batch",
-        {"batch": Label("BatchNorm", "BatchNorm"), "group": Label("GroupNorm", "GroupNorm")},
-        Label("Normalisation", "归一化层"),
-        Label(
-            "GroupNorm looks at one picture at a time: chunks and processes then change nothing",
-            "GroupNorm 只看单张图：分块与多进程不改变结果",
-        ),
-    )
-    head_layers: int = number(
-        2,
-        0,
-        3,
-        Label("Head layers", "投影头层数"),
-        Label("0: z is h itself; 1: one linear map", "0：z 就是 h；1：一个线性层"),
-        integer=True,
-    )
-    hidden_dim: int = number(256, 8, 8192, Label("Head width", "投影头宽度"), integer=True, log=True)
-    proj_dim: int = number(64, 2, 2048, Label("Width of z", "z 的维数"), integer=True, log=True)
+    stem: str = option("cifar", _TEXTS["stem"]["values"], *_words("stem"))
+    norm: str = option("batch", _TEXTS["norm"]["values"], *_words("norm"))
+    head_layers: int = number(2, 0, 3, *_words("head_layers"), integer=True)
+    hidden_dim: int = number(256, 8, 8192, *_words("hidden_dim"), integer=True, log=True)
+    proj_dim: int = number(64, 2, 2048, *_words("proj_dim"), integer=True, log=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,117 +64,39 @@ class TrainConfig(Params):
 
     objective: str = "nt_xent"
     objective_params: Mapping[str, Any] = field(default_factory=dict)
-    temperature: float = number(0.2, 0.001, 100, Label("Temperature τ", "温度系数 τ"), log=True)
+    temperature: float = number(0.2, 0.001, 100, *_words("temperature"), log=True)
     temperature_schedule: str = option(
-        "constant",
-        {
-            "constant": Label("constant", "固定"),
-            "cosine": Label("cosine", "余弦"),
-            "learned": Label("learned", "可学习"),
-        },
-        Label("τ over time", "τ 的变化"),
+        "constant", _TEXTS["temperature_schedule"]["values"], *_words("temperature_schedule")
     )
-    temperature_end: float = number(0.5, 0.001, 100, Label("Other end of τ", "τ 的另一端"), log=True)
-    temperature_cycles: float = number(
-        0.5, 0.25, 1000, Label("Cycles of τ", "τ 的周期数"), Label("½: from one end to the other", "½：从一端到另一端")
-    )
-    batch_size: int = number(256, 1, 65536, Label("Batch (images)", "批大小（图像数）"), integer=True, log=True)
-    chunk: int | None = number(
-        None,
-        1,
-        65536,
-        Label("GradCache chunk (images)", "GradCache 分块（图像数）"),
-        Label("the memory of one chunk, the negatives of the whole batch", "只占一个分块的显存，却有整批的负样本"),
-        integer=True,
-        log=True,
-        auto=Label("off", "关"),
-    )
-    epochs: int | None = number(
-        None,
-        1,
-        100_000,
-        Label("Epochs", "轮数"),
-        Label("automatic: about 200,000 pictures seen", "自动：共看约 20 万张图"),
-        integer=True,
-        auto=AUTO,
-    )
+    temperature_end: float = number(0.5, 0.001, 100, *_words("temperature_end"), log=True)
+    temperature_cycles: float = number(0.5, 0.25, 1000, *_words("temperature_cycles"))
+    batch_size: int = number(256, 1, 65536, *_words("batch_size"), integer=True, log=True)
+    chunk: int | None = number(None, 1, 65536, *_words("chunk"), integer=True, log=True, auto=OFF)
+    epochs: int | None = number(None, 1, 100_000, *_words("epochs"), integer=True, auto=AUTO)
     optimizer: str = option(
-        "muon",
-        {name: Label(shown, shown) for name, shown in OPTIMIZER_NAMES.items()},
-        Label("Optimizer", "优化器"),
+        "muon", {name: Label(shown, shown) for name, shown in OPTIMIZER_NAMES.items()}, *_words("optimizer")
     )
-    lr: float | None = number(
-        None,
-        0,
-        100,
-        Label("Learning rate", "学习率"),
-        Label("automatic: scaled with the batch", "自动：随批大小缩放"),
-        log=True,
-        auto=AUTO,
-    )
-    lr_scaling: str = option(
-        "sqrt",
-        {"sqrt": Label("√batch", "√批大小"), "linear": Label("batch", "批大小"), "none": Label("fixed", "固定")},
-        Label("Automatic rate grows with", "自动学习率随之增长"),
-    )
-    weight_decay: float = number(1e-4, 0, 1, Label("Weight decay", "权重衰减"), log=True)
-    warmup: float = number(0.05, 0, 0.9, Label("Warm-up", "预热"), Label("share of all steps", "占总步数的比例"))
-    clip_norm: float | None = number(
-        None, 0.001, 1e6, Label("Gradient clip", "梯度裁剪"), log=True, auto=Label("off", "关")
-    )
-    ema: float | None = number(
-        None,
-        0.5,
-        0.99999,
-        Label("Weight averaging (EMA)", "权重平均（EMA）"),
-        Label("the averaged network is the one that encodes", "用平均后的网络编码"),
-        auto=Label("off", "关"),
-    )
-    seed: int = number(0, 0, 2**31 - 1, Label("Seed", "随机种子"), integer=True)
+    lr: float | None = number(None, 0, 100, *_words("lr"), log=True, auto=AUTO)
+    lr_scaling: str = option("sqrt", _TEXTS["lr_scaling"]["values"], *_words("lr_scaling"))
+    weight_decay: float = number(1e-4, 0, 1, *_words("weight_decay"), log=True)
+    warmup: float = number(0.05, 0, 0.9, *_words("warmup"))
+    clip_norm: float | None = number(None, 0.001, 1e6, *_words("clip_norm"), log=True, auto=OFF)
+    ema: float | None = number(None, 0.5, 0.99999, *_words("ema"), auto=OFF)
+    seed: int = number(0, 0, 2**31 - 1, *_words("seed"), integer=True)
     device: str = option(
-        "auto",
-        {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "cpu", "cuda", "mps")},
-        Label("Device", "设备"),
+        "auto", {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "cpu", "cuda", "mps")}, *_words("device")
     )
     precision: str = option(
         "auto",
         {k: Label(k, AUTO.zh if k == "auto" else k) for k in ("auto", "fp32", "bf16", "fp16")},
-        Label("Precision", "精度"),
+        *_words("precision"),
     )
-    compile: str = option(
-        "off",
-        {
-            "off": Label("off", "关"),
-            "default": Label("torch.compile", "torch.compile"),
-            "graphs": Label("torch.compile + CUDA graphs", "torch.compile + CUDA graphs"),
-        },
-        Label("Compile", "编译"),
-        Label("pays on a GPU; the first steps take a minute", "在 GPU 上划算；最初几步要一分钟"),
-    )
-    sync_bn: bool = switch(
-        False, Label("Shared BatchNorm", "跨进程 BatchNorm"), Label("over all GPUs of a run", "统计所有 GPU 的批次")
-    )
-    threads: int | None = number(None, 1, 1024, Label("Threads", "线程数"), integer=True, auto=AUTO)
-    monitor_every: int | None = number(
-        None,
-        1,
-        10**9,
-        Label("kNN check every (steps)", "kNN 检查间隔（步）"),
-        Label("automatic: at most 4 % of the time", "自动：至多占 4 % 的时间"),
-        integer=True,
-        auto=AUTO,
-    )
-    checkpoint_every: int | None = number(
-        None, 1, 10**9, Label("Checkpoint every (steps)", "检查点间隔（步）"), integer=True, auto=AUTO
-    )
-    keep_every: int | None = number(
-        None,
-        1,
-        10**9,
-        Label("Keep a checkpoint every (steps)", "保留检查点间隔（步）"),
-        integer=True,
-        auto=Label("off", "关"),
-    )
+    compile: str = option("off", _TEXTS["compile"]["values"], *_words("compile"))
+    sync_bn: bool = switch(False, *_words("sync_bn"))
+    threads: int | None = number(None, 1, 1024, *_words("threads"), integer=True, auto=AUTO)
+    monitor_every: int | None = number(None, 1, 10**9, *_words("monitor_every"), integer=True, auto=AUTO)
+    checkpoint_every: int | None = number(None, 1, 10**9, *_words("checkpoint_every"), integer=True, auto=AUTO)
+    keep_every: int | None = number(None, 1, 10**9, *_words("keep_every"), integer=True, auto=OFF)
 
     def __post_init__(self) -> None:
         Params.__post_init__(self)
@@ -221,7 +113,7 @@ class RunConfig(Params):
 
     images: str = "demo"
     image_size: int | None = number(
-        None, 8, 1024, Label("Picture size", "图像边长"), integer=True, auto=Label("as they are", "原尺寸")
+        None, 8, 1024, *_words("image_size"), integer=True, auto=Label("as they are", "原尺寸")
     )
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     views: tuple[Mapping[str, Any], ...] = ({}, {})  # one a view: what differs from `augment`
