@@ -175,11 +175,11 @@ class _Pruned:
         rows = self.blocks[a]
         i, j, d2 = (np.concatenate(part) for part in zip(*self.found[a], strict=True))
         self.found[a] = []
+        if len(i) == 0:
+            return i, np.empty((0, self.k), np.int64), np.empty((0, self.k))
         order = np.lexsort((d2, i))
         i, j, d2 = i[order], j[order], d2[order]
-        start = np.flatnonzero(np.r_[True, i[1:] != i[:-1]]) if len(i) else np.empty(0, np.int64)
-        if len(i) == 0:
-            return start, np.empty((0, self.k), np.int64), np.empty((0, self.k))
+        start = np.flatnonzero(np.r_[True, i[1:] != i[:-1]])
         own = i[start]
         limit = np.full(rows.stop - rows.start, -np.inf, np.float32)
         limit[own] = d2[start + self.k - 1] + 2 * self.slack[rows][own]

@@ -39,7 +39,26 @@ def orthogonalised(gradient: Tensor) -> Tensor:
     return (x if wide else x.T).reshape(gradient.shape)
 
 
-class Muon(torch.optim.Optimizer):
+class WithMomentum(torch.optim.Optimizer):
+    """Moves every weight that has a gradient by a momentum of its own; `move` says how."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:
+        """One update of every weight that has a gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    state = self.state[p]
+                    if not state:
+                        state["momentum"] = torch.zeros_like(p)
+                    self.move(p, p.grad, state["momentum"], group)
+
+    def move(self, p: Tensor, gradient: Tensor, momentum: Tensor, group: dict[str, Any]) -> None:
+        """Update momentum and weight in place."""
+        raise NotImplementedError
+
+
+class Muon(WithMomentum):
     """Nesterov momentum whose every matrix update is orthogonalised.
 
     Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
@@ -48,23 +67,14 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, params: Any, lr: float, weight_decay: float) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
-        """One update of every matrix that has a gradient."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["momentum"] = torch.zeros_like(p)
-                state["momentum"].mul_(MUON_MOMENTUM).add_(p.grad)
-                update = orthogonalised(p.grad.add(state["momentum"], alpha=MUON_MOMENTUM))
-                tall = max(1.0, len(p) / p[0].numel()) ** 0.5
-                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * tall)
+    def move(self, p: Tensor, gradient: Tensor, momentum: Tensor, group: dict[str, Any]) -> None:
+        momentum.mul_(MUON_MOMENTUM).add_(gradient)
+        update = orthogonalised(gradient.add(momentum, alpha=MUON_MOMENTUM))
+        tall = max(1.0, len(p) / p[0].numel()) ** 0.5
+        p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * tall)
 
 
-class Lars(torch.optim.Optimizer):
+class Lars(WithMomentum):
     """Momentum whose every matrix moves by a fixed share of its own length; biases and normalisation weights as in SGD.
 
     Source: You et al. 2017, "Large batch training of convolutional networks"; without adaptation for one-dimensional weights,
@@ -74,23 +84,14 @@ class Lars(torch.optim.Optimizer):
     def __init__(self, params: Any, lr: float, momentum: float = 0.9) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
-        """One update of every weight that has a gradient."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                update = p.grad.add(p, alpha=group["weight_decay"])
-                if p.ndim > 1:
-                    length, pull = p.norm(), update.norm()
-                    known = (length > 0) & (pull > 0)
-                    update = update * torch.where(known, TRUST * length / pull.clamp(min=1e-12), 1.0)
-                state = self.state[p]
-                if not state:
-                    state["momentum"] = torch.zeros_like(p)
-                state["momentum"].mul_(group["momentum"]).add_(update, alpha=group["lr"])
-                p.sub_(state["momentum"])
+    def move(self, p: Tensor, gradient: Tensor, momentum: Tensor, group: dict[str, Any]) -> None:
+        update = gradient.add(p, alpha=group["weight_decay"])
+        if p.ndim > 1:
+            length, pull = p.norm(), update.norm()
+            known = (length > 0) & (pull > 0)
+            update = update * torch.where(known, TRUST * length / pull.clamp(min=1e-12), 1.0)
+        momentum.mul_(group["momentum"]).add_(update, alpha=group["lr"])
+        p.sub_(momentum)
 
 
 class Together:
@@ -137,30 +138,19 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
 
 
-def _adamw(model: nn.Module, lr: float, decay: float) -> Together:
-    return Together(torch.optim.AdamW(_groups(model, decay), lr=lr, fused=True))
-
-
-def _sgd(model: nn.Module, lr: float, decay: float) -> Together:
-    return Together(torch.optim.SGD(_groups(model, decay), lr=lr, momentum=0.9, nesterov=True))
-
-
 def _muon(model: nn.Module, lr: float, decay: float) -> Together:
     matrices, rest = _groups(model, decay)
-    return Together(
-        Muon([matrices], lr=lr, weight_decay=decay), torch.optim.AdamW([rest], lr=lr * ADAM_SHARE, fused=True)
-    )
-
-
-def _lars(model: nn.Module, lr: float, decay: float) -> Together:
-    return Together(Lars(_groups(model, decay), lr=lr))
+    small = torch.optim.AdamW([rest], lr=lr * ADAM_SHARE, fused=True)
+    return Together(Muon([matrices], lr=lr, weight_decay=decay), small)
 
 
 BUILDERS: dict[str, Callable[[nn.Module, float, float], Together]] = {
     "muon": _muon,
-    "adamw": _adamw,
-    "sgd": _sgd,
-    "lars": _lars,
+    "adamw": lambda model, lr, decay: Together(torch.optim.AdamW(_groups(model, decay), lr=lr, fused=True)),
+    "sgd": lambda model, lr, decay: Together(
+        torch.optim.SGD(_groups(model, decay), lr=lr, momentum=0.9, nesterov=True)
+    ),
+    "lars": lambda model, lr, decay: Together(Lars(_groups(model, decay), lr=lr)),
 }
 
 
