@@ -141,10 +141,12 @@ def _untrained(run: str) -> Encoder:
         config = directory.config
     else:
         config = load_encoder(run).config
-    model = build_model(config.model, config.train.seed)
-    return _encoder(
-        Loaded(model=model, config=config, matched=len(model.state_dict())), "untrained", f"{UNTRAINED}{run}"
-    )
+    return encoder_of(build_model(config.model, config.train.seed), config, "untrained", f"{UNTRAINED}{run}")
+
+
+def encoder_of(model: SimClr, config: RunConfig, format: str = FORMAT, provenance: str = "in memory") -> Encoder:
+    """An encoder around a network at hand, such as the one that a `Training` leaves."""
+    return _encoder(Loaded(model=model, config=config, matched=len(model.state_dict())), format, provenance)
 
 
 def _encoder(loaded: Loaded, format: str, provenance: str) -> Encoder:

@@ -22,7 +22,7 @@ from simclr_core.errors import SimclrError
 from simclr_core.facts import read_facts
 from simclr_core.likeness import colour_reference
 from simclr_core.neighbours import near_pairs, rows_that_chose
-from simclr_core.pairs import pair_distances
+from simclr_core.pairs import PairDistances, pair_distances
 from simclr_core.progress import Progress, silent
 from simclr_core.records import SPLITS, CollapseReport, EmbeddingTable, ImageSet, PairTable, Space, SpaceReport
 from simclr_core.registry import Label
@@ -124,11 +124,13 @@ def report_on(run: RunDir, *, report: CollapseReport | None = None, progress: Pr
     """
     report = report or diagnose_run(run, progress)
     table = load_embeddings(run.path / "embeddings" / "encoder.npz")
+    pairs = _pairs(run)
     pictures, missing = _pictures(run, table)
+    show = _Shower(pictures)
     facts = read_facts(run, table)
-    evidence = {space: _evidence(run, table, found, pictures) for space, found in report.spaces.items()}
+    evidence = {s: _evidence(run, table, pairs, found, show) for s, found in report.spaces.items()}
     numbers = {space: _numbers(e) for space, e in evidence.items()}
-    about = {"provenance": provenance(run), "evidence": numbers}
+    about = {"provenance": provenance(run, pairs), "evidence": numbers}
     data = report_to_json(report) | causes_to_json(report, facts) | about
     return RunReport(name=run.name, data=data, evidence=evidence, missing=missing)
 
@@ -145,9 +147,9 @@ def _pictures(run: RunDir, table: EmbeddingTable) -> tuple[ImageSet | None, str]
 
 
 # -- where it comes from -------------------------------------------------------------------------------------------------
-def provenance(run: RunDir) -> dict[str, Any]:
+def provenance(run: RunDir, pairs: PairTable | None) -> dict[str, Any]:
     """What identifies a run and makes it again: id, digest, seeds, configuration, machine, versions, command line."""
-    info, status, pairs = run.info, read_json(run.path / "status.json"), _pairs(run)
+    info, status = run.info, read_json(run.path / "status.json")
     known = {name: status.get(name) for name in ("device", "precision", "threads", "step", "steps")}
     seeds = {
         "training": run.config.train.seed if "config" in info else None,
@@ -202,16 +204,19 @@ def command_line(config: RunConfig, name: str, threads: int | None = None) -> st
 
 
 # -- evidence ------------------------------------------------------------------------------------------------------------
-def _evidence(run: RunDir, table: EmbeddingTable, found: SpaceReport, pictures: ImageSet | None) -> Evidence:
-    show = _Shower(pictures)
+def _evidence(
+    run: RunDir, table: EmbeddingTable, pairs: PairTable | None, found: SpaceReport, show: _Shower
+) -> Evidence:
+    twice = pairs if pairs is not None and found.space in pairs.spaces else None
+    distances = None if twice is None else pair_distances(*twice.space(found.space))
     return Evidence(
         spectrum=_spectra(run, found),
-        cosines=_cosines(run, found.space),
+        cosines={} if distances is None else _cosines(distances),
         occurrence=np.bincount(found.k_occurrence),
         nearest=_nearest(found, table, show),
         why=_why(run, found, table, show),
         hubs=_hubs(found, table, show),
-        worst=_worst(run, found.space, show),
+        worst=() if twice is None or distances is None else _worst(run, twice, distances, show),
     )
 
 
@@ -258,11 +263,7 @@ def _spectra(run: RunDir, found: SpaceReport) -> dict[str, np.ndarray]:
     return own | {"untrained": _relative(spectra(before.space(found.space))[0][:most])}
 
 
-def _cosines(run: RunDir, space: Space) -> dict[str, np.ndarray]:
-    pairs = _pairs(run)
-    if pairs is None or space not in pairs.spaces:
-        return {}
-    distances = pair_distances(*pairs.space(space))
+def _cosines(distances: PairDistances) -> dict[str, np.ndarray]:
     both = {"positive": distances.positive, "negative": distances.negative}
     # Rounding may bring a cosine just past 1; it belongs into the last bin.
     return {k: np.histogram(np.clip(v, -1, 1), BINS, (-1, 1))[0] / len(v) for k, v in both.items()}
@@ -314,16 +315,11 @@ def _hubs(found: SpaceReport, table: EmbeddingTable, show: _Shower) -> tuple[Gro
     return tuple(groups)
 
 
-def _worst(run: RunDir, space: Space, show: _Shower) -> tuple[Group, ...]:
+def _worst(run: RunDir, pairs: PairTable, distances: PairDistances, show: _Shower) -> tuple[Group, ...]:
     """The views drawn again from their seed, where the pair table says how; else the picture itself."""
-    pairs = _pairs(run)
-    if pairs is None or space not in pairs.spaces:
-        return ()
-    distances = pair_distances(*pairs.space(space))
-    worst = distances.worst[:SHOWN]
     views = _views(pairs, show, run.config.image_size if "config" in run.info else None)
     groups = []
-    for row in worst:
+    for row in distances.worst[:SHOWN]:
         index = int(pairs.index[row])
         tiles = (show.tile(index),) if views is None else tuple(Tile(data_uri(v[row]), index) for v in views)
         groups.append(Group(tiles, float(distances.positive[row])))

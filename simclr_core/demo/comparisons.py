@@ -12,7 +12,6 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,20 +115,18 @@ def measure(way: Way, seed: int) -> dict[str, Any]:
     """Train one run on one CPU thread, about a minute, and ask its nearest neighbours; seconds are processor time."""
     import torch
 
-    from simclr_core.checkpoints import load_encoder
+    from simclr_core.checkpoints import encoder_of
     from simclr_core.encode import encode
     from simclr_core.pipeline import held_out_accuracy
     from simclr_core.sources import load_images
-    from simclr_core.train import save_model, train
+    from simclr_core.train import train
 
     torch.set_num_threads(1)
     began = time.process_time()
     pictures, held = (load_images("demo", split=split) for split in ("train", "test"))
     training = train(config(way, seed), pictures)
     last = list(training)[-1]
-    with TemporaryDirectory() as folder:
-        save_model(training.model, training.config, Path(folder) / "model.safetensors")
-        encoder = load_encoder(f"{folder}/model.safetensors")
+    encoder = encoder_of(training.model, training.config)
     accuracy = held_out_accuracy(encoder, pictures, encode(encoder, held))
     return {
         "seed": seed, "knn_accuracy": accuracy, "steps": training.steps, "loss": round(last.loss, 6),

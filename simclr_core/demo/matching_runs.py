@@ -82,19 +82,14 @@ def config(recipe: str) -> RunConfig:
 
 def _trained(recipe: str) -> Encoder:
     """Two minutes on one core."""
-    from tempfile import TemporaryDirectory
-
-    from simclr_core.checkpoints import load_encoder
+    from simclr_core.checkpoints import encoder_of
     from simclr_core.sources import load_images
-    from simclr_core.train import save_model, train
+    from simclr_core.train import train
 
     training = train(config(recipe), load_images("emoji", split="train"))
     last = list(training)[-1]
     say(f"emoji, {recipe}: loss {last.loss:.3f} after {training.steps} steps")
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        save_model(training.model, training.config, path)
-        return load_encoder(str(path))
+    return encoder_of(training.model, training.config)
 
 
 def _measured(spec: str, encoders: dict[str, Encoder]) -> list[dict[str, Any]]:
