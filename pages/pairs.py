@@ -1,27 +1,24 @@
-"""Distances between augmented views: of all stored pairs (no torch), of each picture and class, by operation, of one picture
-under the glass, of the worst pairs."""
+"""Distances between augmented views, a part at a time: of all stored pairs, of each picture and class, by operation, of one
+picture under the glass, of the worst pairs."""
+
+from functools import partial
 
 import streamlit as st
 
-from pages.ui import operationparts, orbitparts, pairparts, state
+from pages.ui import operationparts, orbitparts, pairparts, parts, state
 from pages.ui.text import t
 
 run = state.require_run()
 
 st.title(t("pairs.title"))
 st.markdown(t("pairs.lead"))
-space = pairparts.choose_space(run)
+space = parts.choose_space(pairparts.spaces_of(run))
+pairparts.summary(run, space)
 
-st.header(t("pairs.all_title"))
-pairparts.all_pairs(run, space)
-
-st.header(t("orbits.title"))
-orbitparts.each_picture_and_class(run, space)
-
-st.header(t("operations.title"))
-operationparts.operations(run, space)
-
-st.header(t("pairs.one_title"))
-pairparts.one_picture(run, space)
-
-pairparts.worst_pairs(run, space)
+parts.show("pairs", {
+    "all": partial(pairparts.all_pairs, run, space),
+    "each": partial(orbitparts.each_picture_and_class, run, space),
+    "operations": partial(operationparts.operations, run, space),
+    "one": partial(pairparts.one_picture, run, space),
+    "worst": partial(pairparts.worst_pairs, run, space),
+})  # fmt: skip

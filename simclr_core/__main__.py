@@ -102,6 +102,8 @@ def _invariance(p: Parser) -> None:
     p.add_argument("--operation", default="crop", help=f"for --ask sweep: {', '.join(OPERATIONS)}")
     p.add_argument("--most", type=int, default=PICTURES, help="at most so many pictures")
     _add_seed(p)
+    p.add_argument("--untrained", action="store_true", help="also the same architecture before training")
+    p.add_argument("--out", help="a JSON file to write the answer to as well")
     _add_job(p)
 
 

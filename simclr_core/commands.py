@@ -16,7 +16,7 @@ from typing import Any
 
 from simclr_core.config import parse_value
 from simclr_core.errors import ConfigError, RunError, sentence
-from simclr_core.progress import Progress
+from simclr_core.progress import Progress, Stopped, stretch
 from simclr_core.registry import Params, make_params, pick
 from simclr_core.store import RunDir, read_json
 from simclr_core.work import finishing, job_of, known_run, reporter, say, told
@@ -83,28 +83,41 @@ def pairs(args: Namespace) -> dict[str, Any]:
 
 def invariance(args: Namespace) -> dict[str, Any]:
     """Say what each view operation costs: alone and left out, one by its strength, or what of it can be read back."""
+    from simclr_core.checkpoints import UNTRAINED
+    from simclr_core.store import write_atomic
+
+    with job_of(args) as progress:
+        if not args.untrained:
+            found = _asked(args, args.encoder, progress)
+        else:
+            found = _asked(args, args.encoder, stretch(progress, 0, 0.5))
+            found["untrained"] = _asked(args, f"{UNTRAINED}{args.encoder}", stretch(progress, 0.5, 1))
+        if args.out:
+            write_atomic(Path(args.out), json.dumps(found))
+    return found
+
+
+def _asked(args: Namespace, name: str, progress: Progress) -> dict[str, Any]:
+    """What `invariance` says of one encoder."""
     from simclr_core.checkpoints import load_encoder
     from simclr_core.invariance import ablate, ablation_to_json, measure_with, sweep, sweep_to_json
     from simclr_core.readout import encode_drawn, read_all, readout_to_json
 
-    with job_of(args) as progress:
-        encoder = load_encoder(args.encoder)
-        images = _images(args, encoder.image_size, args.split).sample(args.most)
-        augment = encoder.config.augment
-        if args.ask == "readout":
-            spaces = readout_to_json(read_all(encode_drawn(encoder, images, augment, seed=args.seed)))
-        elif args.ask == "sweep":
-            measure = measure_with(encoder, images, seed=args.seed)
-            spaces = sweep_to_json(sweep(args.operation, measure, progress=progress))
-        else:
-            measure = measure_with(encoder, images, seed=args.seed)
-            spaces = ablation_to_json(ablate(augment, measure, progress=progress))
-    about = {"operation": args.operation} if args.ask == "sweep" else {"augment": asdict(augment)}
-    return (
-        {"ask": args.ask, "encoder": encoder.provenance, "n": len(images), "seed": args.seed}
-        | about
-        | {"spaces": spaces}
-    )
+    encoder = load_encoder(name)
+    images = _images(args, encoder.image_size, args.split).sample(args.most)
+    augment = encoder.config.augment
+    about: dict[str, Any] = {"ask": args.ask, "encoder": encoder.provenance, "n": len(images), "seed": args.seed}
+    if args.ask == "readout":
+        views = encode_drawn(encoder, images, augment, seed=args.seed)
+        if progress(0.7, "views"):
+            raise Stopped
+        spaces = readout_to_json(read_all(views))
+        return about | {"augment": asdict(augment), "spaces": spaces}
+    measure = measure_with(encoder, images, seed=args.seed)
+    if args.ask == "sweep":
+        spaces = sweep_to_json(sweep(args.operation, measure, progress=progress))
+        return about | {"operation": args.operation, "spaces": spaces}
+    return about | {"augment": asdict(augment), "spaces": ablation_to_json(ablate(augment, measure, progress=progress))}
 
 
 def diagnose(args: Namespace) -> dict[str, Any]:

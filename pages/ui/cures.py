@@ -40,14 +40,16 @@ def facts(run: RunDir) -> Facts | None:
     return read_facts(run, state.table(run))
 
 
+def known(run: RunDir, found: SpaceReport) -> bool:
+    """Whether there is anything to say: a verdict to explain by what is known of the run, or a run to compare with."""
+    return (found.verdict != "healthy" and facts(run) is not None) or _before(run, found) is not None
+
+
 def show(run: RunDir, report: CollapseReport, found: SpaceReport) -> None:
-    """Under the verdict: its likely causes, each with a way to try its cure; nothing where the space is healthy."""
-    if found.verdict == "healthy":
-        return
+    """What a cure changed; then the likely causes of the verdict, each with a way to try its cure."""
+    before_after(run, found)
     known = facts(run)
-    st.header(t("cures.title"))
-    if known is None:
-        st.caption(t("cures.unknown"))
+    if found.verdict == "healthy" or known is None:
         return
     causes = likely_causes(found, known)
     st.caption(t("cures.how") if causes else t("cures.none"))
@@ -137,19 +139,24 @@ def _accuracy(run: RunDir) -> float | None:
 
 
 # -- before and after ----------------------------------------------------------------------------------------------------
+def _before(run: RunDir, found: SpaceReport) -> dict[str, Any] | None:
+    """What was noted of the run that this one is to cure; None where it cures none in this space."""
+    about = read_json(run.path / CURE_OF)
+    return about if found.space in about.get("before", {}) else None
+
+
 def before_after(run: RunDir, found: SpaceReport) -> None:
     """Of a run that is a cure: the verdict and the key numbers of both runs side by side."""
-    about = read_json(run.path / CURE_OF)
-    before = about.get("before", {}).get(found.space)
-    if before is None:
+    about = _before(run, found)
+    if about is None:
         return
-    st.header(t("cures.after_title"))
+    st.subheader(t("cures.after_title"))
     cause = CAUSES.get(about.get("cause", ""))
     lines = "; ".join(f"`{path}`: {old} → **{new}**" for path, (old, new) in shown(about["changes"]).items())
     name = escape_markdown(str(about["run"]))
     st.markdown(t("cures.after", name=name, cause=label(cause.label) if cause else NOTHING, changes=lines))
     number_table([t("collapse.number"), t("cures.now"), t("cures.before", name=about["run"])], rows(run, found, about))
-    st.caption(t("cures.rows", now=f"{found.n:,}", before=f"{before['n']:,}"))
+    st.caption(t("cures.rows", now=f"{found.n:,}", before=f"{about['before'][found.space]['n']:,}"))
     if about["run"] in state.available_runs():
         st.button(t("cures.open", name=about["run"]), key="cures.open", on_click=state.open_run, args=(about["run"],))
 

@@ -29,7 +29,6 @@ from simclr_core.spectrum import LIVE
 from simclr_core.store import RunDir
 from simclr_core.verdict import DIAGNOSES, diagnose, measure
 
-SPACE = "space"
 REFERENCES = ("untrained", "pixels", "sphere")
 PATIENCE = 0.7  # seconds before a bar says how far it is
 MARKS: dict[Severity, str] = {"ok": "✓", "warn": "▲", "fail": "✕"}
@@ -121,16 +120,6 @@ def _measured(run: RunDir, which: state.Which) -> dict[str, Metrics]:
 
 
 # -- the verdict in words ------------------------------------------------------------------------------------------------
-def choose_space(run: RunDir) -> Space:
-    """h or z, in the URL."""
-    known = state.table(run).spaces
-    state.follow_url(SPACE, known, known[0])
-    return st.segmented_control(
-        t("map.space"), known, required=True, key=SPACE, help=t("map.space_help"),
-        format_func=lambda s: t(f"map.space_{s}"), persist_state=widgets.KEEP,
-    )  # fmt: skip
-
-
 def upper(text: str) -> str:
     """A label as the start of a line."""
     return text[:1].upper() + text[1:]
@@ -195,11 +184,10 @@ def checks(found: SpaceReport) -> None:
     """Every rule with its answer, its number and its limit."""
     judged = [f for f in found.findings if f.id in DIAGNOSES or f.severity != "ok"]
     made = sum(f.value is not None for f in judged)
-    with st.expander(t("collapse.checks", made=made, all=len(judged)), icon=":material/checklist:"):
-        columns = ["check", "result", "value", "limit", *REFERENCES]
-        number_table([t(f"collapse.{c}") for c in columns], [_check(f) for f in judged])
-        sampled = t("collapse.knots", rows=f"{KNOT_ROWS:,}", n=f"{found.n:,}") if found.n > KNOT_ROWS else ""
-        st.caption(f"{t('collapse.checks_how')} {sampled}")
+    columns = ["check", "result", "value", "limit", *REFERENCES]
+    sampled = t("collapse.knots", rows=f"{KNOT_ROWS:,}", n=f"{found.n:,}") if found.n > KNOT_ROWS else ""
+    st.caption(f"{t('collapse.checks_made', made=made, all=len(judged))} {t('collapse.checks_how')} {sampled}")
+    number_table([t(f"collapse.{c}") for c in columns], [_check(f) for f in judged])
 
 
 def _check(finding: Finding) -> Row:

@@ -1,48 +1,63 @@
-"""What each view operation costs, and what of it can be read back: measured on new views when a person asks."""
+"""What each view operation costs, and what of it can be read back: the verb `invariance` as a job, its answer kept in the run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, pairfigures, state, twins, widgets
+from pages.ui import figures, jobs, pairfigures, routes, state, twins, widgets
+from pages.ui.classroom import read_only
 from pages.ui.text import label, t
-from simclr_core.errors import SimclrError
-from simclr_core.invariance import LENGTHS, PICTURES, QUESTIONS, Ablation, Length, ablate, sweep
-from simclr_core.means import Mean, mean
+from simclr_core.invariance import LENGTHS, PICTURES, QUESTIONS, Length
+from simclr_core.means import Mean
 from simclr_core.operations import OPERATIONS, STRENGTHS
-from simclr_core.progress import Progress, stretch
 from simclr_core.readout import AMOUNT, READOUTS, YES_NO, Scale
-from simclr_core.records import SPACES, Space
-from simclr_core.store import RunDir
+from simclr_core.records import SPACES, Interval, Space
+from simclr_core.store import JobDir, RunDir, read_json
 
 ASK, OPERATION, COUNT, LENGTH = "ask", "operation", "pictures", "length"
 COUNTS = ("64", "128", str(PICTURES), "512")
 ENDS = ("operations.from", "operations.to")
+FOLDER, FILE = "invariance", "answer.json"
+
+Told = Mapping[str, Any]  # what the verb says of one encoder in one space
+Answer = Mapping[twins.Which, Mapping[Space, Any]]
 
 
-@st.fragment
 def operations(run: RunDir, space: Space) -> None:
-    """Three questions; choosing one measures it, and a control reruns this part only."""
+    """Three questions; each is measured once, in a process of its own, and its answer kept."""
     if reason := twins.views_missing(run):
         st.info(reason, icon=":material/info:")
         return
-    ask, count = questions()
+    ask, options = question()
     if ask is None:
         st.caption(t("operations.choose"))
         return
-    try:
-        ANSWERS[ask](run, space, count)
-    except SimclrError as error:  # told here, so that the rest of the page stays
-        st.error(str(error), icon=":material/error:")
+    job = JobDir(run.path / FOLDER / "-".join([ask, *options[1::2]]))
+    busy = jobs.active_jobs(job.path.parent)
+    for each in busy or [job]:
+        jobs.show(each, f"operations.job.{each.name}")
+    found = answer(run, job)
+    if found is not None:
+        ANSWERS[ask](found, space)
+    elif read_only():
+        st.caption(t("common.not_measured"))
+    elif st.button(
+        t("operations.measure"),
+        key="operations.measure",
+        type="primary",
+        icon=":material/science:",
+        disabled=bool(busy),
+    ):
+        jobs.start(command(run, job, ["--ask", ask, *options]), job.path)
+        st.rerun()
 
 
-def questions() -> tuple[str | None, int]:
-    """Which question and on how many pictures: in the URL, so that a link measures the same."""
+def question() -> tuple[str | None, list[str]]:
+    """Which question, and the verb's options that go with it: in the URL, so that a link asks the same."""
     state.follow_url(ASK, QUESTIONS, None)
     state.follow_url(COUNT, COUNTS, str(PICTURES))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -51,20 +66,35 @@ def questions() -> tuple[str | None, int]:
             persist_state=widgets.KEEP, wrap=True,
         )  # fmt: skip
         count = st.selectbox(t("operations.pictures"), COUNTS, key=COUNT, persist_state=widgets.KEEP, width=130)
-    return ask, int(count)
+        if ask != "sweep":
+            return ask, ["--most", count]
+        state.follow_url(OPERATION, OPERATIONS, next(iter(OPERATIONS)))
+        operation = st.selectbox(
+            t("operations.operation"), OPERATIONS, key=OPERATION, format_func=operation_name, persist_state=widgets.KEEP,
+            width=260,
+        )  # fmt: skip
+    return ask, ["--operation", operation, "--most", count]
 
 
-@contextmanager
-def told() -> Iterator[Progress]:
-    """A bar while something is measured."""
-    bar = st.progress(0.0, text=t("operations.measuring"))
+def command(run: RunDir, job: JobDir, question: list[str]) -> list[str]:
+    """The command line that answers a question on the pictures that the run's embeddings are of."""
+    pictures = ["--images", state.spec_of(run) or "", "--split", routes.split_of(run)]
+    ends = ["--untrained", "--out", str(job.path / FILE), "--job", str(job.path)]
+    return ["invariance", "--encoder", str(run.path), *pictures, *question, *ends]
 
-    def tell(share: float, message: str) -> bool:
-        bar.progress(min(share, 1.0), text=t("operations.measuring"))
-        return False
 
-    yield tell
-    bar.empty()
+def answer(run: RunDir, job: JobDir) -> Answer | None:
+    """What was measured of both encoders, by space; None before that, and once the run has a newer checkpoint."""
+    path = job.path / FILE
+    if not path.exists() or path.stat().st_mtime_ns < twins.encoder_stamp(run):
+        return None
+    said = read_json(path)
+    return {"encoder": said["spaces"], "untrained": said["untrained"]["spaces"]}
+
+
+def read(told: Told | None) -> Mean | None:
+    """A mean as the verb tells it."""
+    return told and Mean(told["value"], told["interval"] and Interval(*told["interval"]), told["n"])
 
 
 def choose_length() -> Length:
@@ -83,23 +113,18 @@ def operation_name(name: str) -> str:
 
 
 # -- which operation costs most ------------------------------------------------------------------------------------------
-def ablation(run: RunDir, space: Space, count: int) -> None:
+def ablation(found: Answer, space: Space) -> None:
     """Every operation of the recipe alone, and what it adds to the others, both encoders."""
-    length = choose_length()
-    found: dict[twins.Which, Ablation] = {}
-    with told() as tell:
-        for i, which in enumerate(twins.BOTH):
-            progress = stretch(tell, i / 2, (i + 1) / 2)
-            found[which] = ablate(twins.recipe(run), partial(twins.measured, run, which, count), progress=progress)
-    if not found["encoder"].alone:
+    if not found["encoder"][space]["operations"]:
         st.info(t("operations.no_recipe"), icon=":material/info:")
         return
+    length = choose_length()
     grid = st.grid(2, min_column_width=360, gap="medium")
-    for which, of in found.items():
+    for which, spaces in found.items():
         with grid.cell(), st.container(border=True):
             st.subheader(t(f"pairs.{which}"))
-            if of.whole[space].apart > 0:
-                costs(which, of, space, length)
+            if spaces[space]["whole"]["apart"] > 0:
+                costs(which, spaces[space], length)
             else:
                 st.caption(t("orbits.no_distance"))
     st.caption(t("operations.ablation_how"))
@@ -111,12 +136,12 @@ def costliest(cost: Mapping[str, float]) -> list[str]:
     return sorted(cost, key=lambda name: (-cost[whole[name]], whole[name], name != whole[name], -cost[name]))
 
 
-def costs(which: twins.Which, found: Ablation, space: Space, length: Length) -> None:
+def costs(which: twins.Which, found: Told, length: Length) -> None:
     """One encoder: a row an operation, in per cent of the distance of two pictures; the table in plain distances."""
-    alone = {name: mean(getattr(of[space], length)) for name, of in found.alone.items()}
-    adds = {name: found.adds(name, space, length) for name in alone}
+    alone = {name: read(of["alone"][length]) for name, of in found["operations"].items()}
+    adds = {name: read(of["adds"][length]) for name, of in found["operations"].items()}
     order = costliest({name: m.value for name, m in alone.items()})
-    apart, whole = found.whole[space].apart, mean(getattr(found.whole[space], length))
+    apart, whole = found["whole"]["apart"], found["whole"][length]["value"]
     series = {t("operations.alone"): [alone[n] for n in order], t("operations.adds"): [adds[n] for n in order]}
     shown = {title: [pairfigures.scaled(m, apart / 100) for m in means] for title, means in series.items()}
     names = [operation_name(n) for n in order]
@@ -125,7 +150,7 @@ def costs(which: twins.Which, found: Ablation, space: Space, length: Length) -> 
     most = max((n for n in order if not OPERATIONS[n].part_of), key=lambda n: adds[n].value)
     said = t(
         "operations.most", alone=label(OPERATIONS[order[0]].label), adds=label(OPERATIONS[most].label),
-        whole=f"{whole.value / apart:.0%}",
+        whole=f"{whole / apart:.0%}",
     )  # fmt: skip
     widgets.figure_with_table(
         figure, {t("operations.operation"): names} | columns, f"operations.costs.{which}", caption=said,
@@ -134,31 +159,22 @@ def costs(which: twins.Which, found: Ablation, space: Space, length: Length) -> 
 
 
 # -- one operation, stronger and stronger --------------------------------------------------------------------------------
-def strengths(run: RunDir, space: Space, count: int) -> None:
+def strengths(found: Answer, space: Space) -> None:
     """The distance by the strength of one operation, in h and z of both encoders."""
-    state.follow_url(OPERATION, OPERATIONS, next(iter(OPERATIONS)))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            t("operations.operation"), OPERATIONS, key=OPERATION, format_func=operation_name,
-            persist_state=widgets.KEEP, width=260,
-        )  # fmt: skip
-        length = choose_length()
+    length = choose_length()
     series: dict[str, list[Mean]] = {}
     shown: dict[str, list[Mean]] = {}
-    with told() as tell:
-        for i, which in enumerate(twins.BOTH):
-            progress = stretch(tell, i / 2, (i + 1) / 2)
-            found = sweep(name, partial(twins.measured, run, which, count), progress=progress)
-            for s in SPACES:
-                title = series_name(which, s)
-                series[title] = [mean(getattr(found[x][s], length)) for x in STRENGTHS]
-                if (apart := found[0.0][s].apart) > 0:
-                    shown[title] = [pairfigures.scaled(m, apart / 100) for m in series[title]]
+    for which, spaces in found.items():
+        for s, steps in spaces.items():
+            title = series_name(which, s)
+            series[title] = [read(step[length]) for step in steps]
+            if (apart := steps[0]["apart"]) > 0:
+                shown[title] = [pairfigures.scaled(m, apart / 100) for m in series[title]]
     if not shown:
         st.info(t("orbits.no_distance"), icon=":material/info:")
         return
     with st.container(border=True):
-        curve(name, shown, series)
+        curve(st.session_state[OPERATION], shown, series)
 
 
 def curve(name: str, shown: dict[str, list[Mean]], series: dict[str, list[Mean]]) -> None:
@@ -187,14 +203,13 @@ def series_name(which: twins.Which, space: Space) -> str:
 
 
 # -- what the head throws away -------------------------------------------------------------------------------------------
-def readout(run: RunDir, space: Space, count: int) -> None:
+def readout(spaces: Answer, space: Space) -> None:
     """What a linear reader tells of the augmentations, from h and from z, both encoders."""
-    found: dict[str, dict[str, Mean | None]] = {}
-    with told() as tell:
-        for i, which in enumerate(twins.BOTH):
-            read = twins.read_back(run, which, count)
-            found |= {series_name(which, s): read[s] for s in SPACES}
-            tell((i + 1) / 2, "")
+    found = {
+        series_name(which, s): {name: read(score) for name, score in scores.items()}
+        for which, by_space in spaces.items()
+        for s, scores in by_space.items()
+    }
     asked = {name for scores in found.values() for name, score in scores.items() if score is not None}
     for scale in (YES_NO, AMOUNT):
         names = [name for name, entry in READOUTS.items() if entry.scale is scale and name in asked]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, pairfigures, routes, state, twins, widgets
+from pages.ui import figures, pairfigures, parts, routes, state, twins, widgets
 from pages.ui.classroom import public
 from pages.ui.gallery import Tile, gallery
 from pages.ui.text import escape_markdown, t
@@ -19,10 +19,11 @@ from simclr_core.pairs import PairDistances, view_distance_matrix
 from simclr_core.records import SPACES, Space
 from simclr_core.store import RunDir
 
-IMAGE, VIEWS, SEED, SPACE = "image", "views", "seed", "space"
+IMAGE, VIEWS, SEED = "image", "views", "seed"
 FEWEST, MOST, USUAL = 2, 16, 6
 LAST_SEED = 9999
 WORST, LISTED = 6, 100
+SUMMARY = ("auc", "overlap", "r_at_1")
 MEASURES = ("auc", "overlap", "d_prime", "r_at_1", "mrr")
 LENGTHS = ("between", "to_original", "apart", "ratio")
 
@@ -33,14 +34,22 @@ def spaces_of(run: RunDir) -> tuple[Space, ...]:
     return tuple(s for s in SPACES if s in known)
 
 
-def choose_space(run: RunDir) -> Space:
-    """h or z, in the URL."""
-    known = spaces_of(run)
-    state.follow_url(SPACE, known, known[0])
-    return st.segmented_control(
-        t("map.space"), known, required=True, key=SPACE, help=t("map.space_help"),
-        format_func=lambda s: t(f"map.space_{s}"), persist_state=widgets.KEEP,
-    )  # fmt: skip
+def summary(run: RunDir, space: Space) -> None:
+    """What came of it in three numbers, the untrained encoder's below each; nothing where no pairs are stored."""
+    found = {which: twins.distances(run, which, space) for which in twins.BOTH}
+    if found["encoder"] is None:
+        return
+    values = {which: dict(zip(MEASURES, values_of(of), strict=True)) for which, of in found.items()}
+    grid = st.grid(3, min_column_width=150, gap="small", border=True)
+    for name in SUMMARY:
+        before = t("pairs.before", value=values["untrained"][name])
+        note = t(f"pairs.{name}_help", chance=chance(found["encoder"]))
+        grid.metric(t(f"pairs.{name}"), values["encoder"][name], before, "off", help=note, delta_arrow="off")
+
+
+def chance(found: PairDistances) -> str:
+    """How often a view's nearest candidate is its twin by chance."""
+    return f"{1 / (2 * len(found.positive) - 1):.2%}"
 
 
 # -- all pairs -----------------------------------------------------------------------------------------------------------
@@ -61,8 +70,8 @@ def all_pairs(run: RunDir, space: Space) -> None:
         with grid.cell(), st.container(border=True):
             st.subheader(t(f"pairs.{which}"))
             separation(distances, which, common)
-    chance = f"{1 / (2 * len(found['encoder'].positive) - 1):.2%}"
-    names, meanings = [t(f"pairs.{m}") for m in MEASURES], [t(f"pairs.{m}_help", chance=chance) for m in MEASURES]
+    names = [t(f"pairs.{m}") for m in MEASURES]
+    meanings = [t(f"pairs.{m}_help", chance=chance(found["encoder"])) for m in MEASURES]
     compare(names, {which: values_of(distances) for which, distances in found.items()}, meanings)
 
 
@@ -185,6 +194,7 @@ def draw_again() -> None:
 def look_at(image: int) -> None:
     """Put one picture under the glass."""
     st.session_state[IMAGE] = str(image)
+    parts.go("pairs", "one")
 
 
 def strengths(run: RunDir) -> AugmentConfig:
@@ -249,8 +259,8 @@ def worst_pairs(run: RunDir, space: Space) -> None:
     """Pictures whose two views the encoder took for the least alike, with the nearest view of another picture."""
     found = twins.distances(run, "encoder", space)
     if found is None:
+        st.info(t("pairs.no_pairs"), icon=":material/info:")
         return
-    st.header(t("pairs.worst_title"))
     images = found.worst[:LISTED]
     cosine, stranger = twins.nearest_strangers(run, space, images)
     lost = int((cosine > found.positive[images]).sum())

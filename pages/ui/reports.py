@@ -18,7 +18,7 @@ def download(run: RunDir, report: CollapseReport) -> None:
     """One button a format; the file is made when it is asked for."""
     if read_only():
         return
-    with st.expander(t("collapse.report"), icon=":material/download:"):
+    with st.popover(t("collapse.report"), icon=":material/download:"):
         st.caption(t("collapse.report_how"))
         with st.container(horizontal=True):
             for kind, mime in (("html", "text/html"), ("json", "application/json")):

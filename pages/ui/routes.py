@@ -83,13 +83,15 @@ def _whole(name: str, text: str) -> int:
     return int(text)
 
 
+def split_of(run: RunDir) -> Split:
+    """The split that the run's embeddings were encoded from."""
+    named = state.table(run).split if state.has_table(run) else ""
+    return next((s for s in SPLITS if s == named), "test")
+
+
 def pictures(run: RunDir) -> ImageSet | None:
-    """The pictures that the run's embeddings describe: the split they were encoded from."""
-    split: Split = "test"
-    if state.has_table(run):
-        named = state.table(run).split
-        split = next((s for s in SPLITS if s == named), split)
-    return state.images(run, split)
+    """The pictures that the run's embeddings describe."""
+    return state.images(run, split_of(run))
 
 
 def picture(run: RunDir, index: int) -> np.ndarray:

@@ -32,11 +32,8 @@ Points = Sequence[Mapping[str, Any]]
 
 
 def show(run: RunDir) -> None:
-    """The strip with its table, and the job that diagnoses the checkpoints; nothing for what was not trained here."""
+    """The strip with its table, and the job that diagnoses the checkpoints, of a run that was trained here."""
     rows = state.metrics(run)
-    if not rows:
-        return
-    st.header(t("timeline.title"))
     points = read_json(run.path / FILE).get("points", [])
     looks = [row for row in rows if row.get("knn_accuracy") is not None or row.get("alarms")]
     if points or looks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,11 +21,8 @@ from pages.ui.classroom import public
 from pages.ui.text import t
 from simclr_core.config import AugmentConfig, from_dict, to_dict
 from simclr_core.errors import DataError, SimclrError, sentence
-from simclr_core.invariance import InSpaces, Measure, measure_with
-from simclr_core.means import Mean
 from simclr_core.orbits import Orbits, orbits
 from simclr_core.pairs import PairDistances, nearest_others, pair_distances
-from simclr_core.readout import encode_drawn, read_all
 from simclr_core.records import ImageSet, Space
 from simclr_core.store import RunDir
 
@@ -194,45 +191,7 @@ def _draw(path: str, stamp: int, which: Which, index: int, count: int, augment: 
     return Views(pixels=pixels, h=np.vstack([itself.space("h")[:1], h]), z=np.vstack([itself.space("z")[:1], z]))
 
 
-# -- views of many pictures, measured when a person asks -----------------------------------------------------------------
-def measured(run: RunDir, which: Which, count: int, augment: AugmentConfig) -> InSpaces:
-    """The orbits of so many pictures under a recipe, in h and z; the numbers of the verb `invariance`, kept by run and step.
-
-    Raises:
-        SimclrError: an encoder or pictures that cannot be read.
-    """
-    text = json.dumps(to_dict(augment), sort_keys=True)
-    return _measured(str(run.path), encoder_stamp(run), which, count, text, run)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _measured(path: str, stamp: int, which: Which, count: int, augment: str, _run: RunDir) -> InSpaces:
-    return _measure(path, stamp, which, count, _run)(from_dict(AugmentConfig, json.loads(augment)))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _measure(path: str, stamp: int, which: Which, count: int, _run: RunDir) -> Measure:
-    return measure_with(_encoder(path, stamp, which), _some_pictures(_run, count))
-
-
-def read_back(run: RunDir, which: Which, count: int) -> dict[Space, dict[str, Mean | None]]:
-    """What can be read of the augmentations off the views of so many pictures, by space and name in `READOUTS`."""
-    return _read_back(str(run.path), encoder_stamp(run), which, count, run)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _read_back(path: str, stamp: int, which: Which, count: int, _run: RunDir) -> dict[Space, dict[str, Mean | None]]:
-    return read_all(encode_drawn(_encoder(path, stamp, which), _some_pictures(_run, count), recipe(_run)))
-
-
-def _some_pictures(run: RunDir, count: int) -> ImageSet:
-    pictures = routes.pictures(run)
-    if pictures is None:
-        raise DataError(t("pairs.no_pictures"))
-    some = pictures.sample(count)
-    return replace(some, image=some.image.copy())  # the source is read-only, which torch would warn of
-
-
+# -- encoders -----------------------------------------------------------------------------------------------------------
 def encoder(run: RunDir) -> Encoder:
     """The run's encoder, read once.
 

@@ -9,13 +9,14 @@ def test_empty(open_page):
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.text import texts_under
 from simclr_core.config import RunConfig
 from simclr_core.records import EmbeddingTable, Map, PairTable
 from simclr_core.store import RunDir, write_atomic
@@ -37,6 +38,14 @@ def html(at: AppTest) -> str:
 
 def charts(at: AppTest) -> int:
     return len(at.get("plotly_chart"))
+
+
+def walk(at: AppTest, page: str) -> Iterator[AppTest]:
+    """The same page on each of its parts in turn."""
+    for part in texts_under(f"{page}.part."):
+        at.session_state[f"{page}.part"] = part
+        yield at.run()
+        assert not at.exception
 
 
 def digits_pixels() -> tuple[np.ndarray, np.ndarray]:
@@ -169,7 +178,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def open_page(small_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Open the app on a page: `open_page("map", run="small" | None, lang="en" | "zh", root=FOLDER, **query)`."""
+    """Open the app on a page: `open_page("map", run="small" | None, lang="en" | "zh", root=FOLDER, part=…, **query)`."""
 
     def open_(
         page: str = "home", *, run: str | None = "small", lang: str = "en", root: Path | None = None, **query: str
@@ -180,7 +189,8 @@ def open_page(small_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         monkeypatch.setattr(state, "DEMO_RUN", small_runs / "absent")
         monkeypatch.setenv("SIMCLR_RUNS", str(root or small_runs))
         at = AppTest.from_file(str(ROOT / "pages/shell.py"), default_timeout=60)
-        wanted = {"run": run, "lang": None if lang == "en" else lang} | query
+        part = {f"{page}.part": query.pop("part")} if "part" in query else {}
+        wanted = {"run": run, "lang": None if lang == "en" else lang} | part | query
         for name, value in wanted.items():
             if value is not None:
                 at.query_params[name] = value

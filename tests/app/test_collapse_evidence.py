@@ -15,7 +15,7 @@ from simclr_core.pipeline import load_for
 from simclr_core.records import EmbeddingTable
 from simclr_core.tables import load_embeddings, save_embeddings
 from simclr_core.why import explain, words
-from tests.app.conftest import alone, html, texts
+from tests.app.conftest import alone, html, texts, walk
 from tests.pair_runs import build_encoded_run
 
 FIRST = 20  # the number of the first held-out picture
@@ -53,7 +53,7 @@ def test_opening_asks_no_encoder_and_a_press_tells_why(open_page, encoded, monke
     read = []
     real = twins.encoder
     monkeypatch.setattr(twins, "encoder", lambda run: read.append(run) or real(run))
-    at = open_page("collapse", run="full", root=encoded)
+    at = open_page("collapse", run="full", root=encoded, part="pairs")
     assert not at.exception
     assert not read
     first = next(b for b in at.button if b.key.startswith("collapse.why.pair."))
@@ -78,7 +78,7 @@ def test_opening_asks_no_encoder_and_a_press_tells_why(open_page, encoded, monke
 
 
 def test_a_neighbour_can_be_asked_about(open_page, encoded):
-    at = open_page("collapse", run="full", root=encoded, image="25")
+    at = open_page("collapse", run="full", root=encoded, part="near", image="25")
     nearest = next(b.label for b in at.button if b.key == "collapse.go.0").split()[-1]
     at.button(key="collapse.why.near.0").click().run()
     assert in_url(at, "one", "other") == ["25", nearest]
@@ -101,8 +101,9 @@ def test_what_is_missing_is_told(open_page, own, tmp_path, small_runs, rng):
     alone(tmp_path, rng.standard_normal((60, 8)))
     at = open_page("collapse", run="alone", root=tmp_path, **pair)  # neither
     assert not at.exception
-    assert not [b for b in at.button if b.key.startswith("collapse.why")]
-    assert "of random pairs" not in texts(at)
+    for part in walk(at, "collapse"):
+        assert not [b for b in part.button if b.key.startswith("collapse.why")]
+        assert "of random pairs" not in texts(part)
     checkpoint = next(own.path.glob("checkpoints/*/model.safetensors"))
     checkpoint.write_bytes(b"no encoder")
     at = open_page("collapse", run="full", root=tmp_path, **pair)
@@ -124,7 +125,7 @@ def test_a_copy_needs_no_encoder(open_page, encoded, own, monkeypatch):
     h = table.h.copy()
     h[1], h[10:13] = h[0], h[9]
     with_rows(own, h=h)
-    at = open_page("collapse", run="full", root=own.path.parent, one=str(FIRST), other=str(FIRST + 1))
+    at = open_page("collapse", run="full", root=own.path.parent, part="places", one=str(FIRST), other=str(FIRST + 1))
     assert not at.exception
     assert "One picture twice: every pixel agrees" in texts(at)
     # the same run shows both kinds of places
@@ -146,18 +147,18 @@ def test_places_without_pictures_are_not_told_apart(open_page, tmp_path, rng):
     x = rng.standard_normal((60, 8))
     x[1] = x[0]
     alone(tmp_path, x)
-    at = open_page("collapse", run="alone", root=tmp_path)
+    at = open_page("collapse", run="alone", root=tmp_path, part="places")
     assert not at.exception
     assert "at a cosine of 0.999 or more: 2. Such places: 1." in texts(at)
     assert "With their own copy" not in texts(at)
     x[1] *= -1
     alone(tmp_path, x, name="apart")
-    assert "No pictures share a place" in texts(open_page("collapse", run="apart", root=tmp_path))
+    assert "No pictures share a place" in texts(open_page("collapse", run="apart", root=tmp_path, part="places"))
 
 
 # -- directions ------------------------------------------------------------------------------------------------------
 def test_a_direction_shows_what_excites_it(open_page, encoded):
-    at = open_page("collapse", run="full", root=encoded, direction="2")
+    at = open_page("collapse", run="full", root=encoded, part="directions", direction="2")
     table = load_embeddings(encoded / "full/embeddings/encoder.npz")
     axes = principal(table.h)
     score = axes.score(table.h, 1)
@@ -176,7 +177,7 @@ def test_dead_and_redundant_columns_are_named(open_page, own, tmp_path, rng):
     h = rng.standard_normal((60, 128)).astype(np.float32)
     h[:, 3], h[:, 5] = 1, -2 * h[:, 4]
     with_rows(own, h=h, label=None)
-    at = open_page("collapse", run="full", root=tmp_path, axes="columns", direction=str(h.shape[1]))
+    at = open_page("collapse", run="full", root=tmp_path, part="directions", axes="columns", direction=str(h.shape[1]))
     assert not at.exception
     assert "It does not vary: no picture excites it." in texts(at)
     assert f"of the largest: 1 of {h.shape[1]} (3)" in texts(at)
@@ -185,17 +186,17 @@ def test_dead_and_redundant_columns_are_named(open_page, own, tmp_path, rng):
 
 @pytest.mark.parametrize("query", [{"direction": "0"}, {"direction": "-1"}, {"direction": "9999"}, {"axes": "no"}])
 def test_a_bad_direction_in_the_url_is_the_first(open_page, encoded, query):
-    at = open_page("collapse", run="full", root=encoded, **query)
+    at = open_page("collapse", run="full", root=encoded, part="directions", **query)
     assert not at.exception
     assert "Principal direction 1 of" in texts(at)
 
 
 def test_more_columns_than_rows_one_class_and_nothing_that_varies(open_page, tmp_path, rng):
     alone(tmp_path, rng.standard_normal((12, 40)), label=np.zeros(12, np.int64), name="wide")
-    at = open_page("collapse", run="wide", root=tmp_path, direction="40")
+    at = open_page("collapse", run="wide", root=tmp_path, part="directions", direction="40")
     assert not at.exception
     assert "Principal direction 12 of 12" in texts(at)
     assert "It does not vary" in texts(at)
     alone(tmp_path, np.ones((50, 8)), name="equal")
-    at = open_page("collapse", run="equal", root=tmp_path)
+    at = open_page("collapse", run="equal", root=tmp_path, part="directions")
     assert "no direction varies" in texts(at)

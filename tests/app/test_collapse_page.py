@@ -10,6 +10,7 @@ from pages.ui import lookalikes, state
 from pages.ui.collapsefigures import occurrence_bars, spectrum_rows
 from pages.ui.numbertable import short
 from pages.ui.shown import Shown
+from pages.ui.text import texts_under
 from simclr_core.cloud import Cloud
 from simclr_core.diagnostics import DIAGNOSTICS
 from simclr_core.records import EmbeddingTable, ImageSet
@@ -17,7 +18,7 @@ from simclr_core.registry import Label
 from simclr_core.store import RunDir
 from simclr_core.tables import load_embeddings, load_pairs, save_embeddings
 from simclr_core.verdict import DIAGNOSES, diagnose, measure
-from tests.app.conftest import N, alone, build_run, html, texts
+from tests.app.conftest import N, alone, build_run, html, texts, walk
 from tests.clouds import nine_clouds
 
 
@@ -53,8 +54,28 @@ def test_the_verdict_comes_first_in_words(open_page, report):
     assert any(word in texts(at) for word in ("No problem found", "Worth a look", "Problem found"))
 
 
-def test_every_number_is_told_with_its_references(open_page, small_runs, report):
+def test_every_part_is_one_press_away_and_in_the_url(open_page):
     at = open_page("collapse")
+    parts = [part for part in texts_under("collapse.part.") if part != "causes"]  # nothing is wrong with this run
+    assert len(at.segmented_control(key="collapse.part").options) == len(parts)
+    for part in parts:
+        at.segmented_control(key="collapse.part").set_value(part).run()
+        assert not at.exception
+        assert len(at.header) == 1
+        assert at.query_params.get("collapse.part") == (None if part == parts[0] else part)
+        assert at.header[0].value == open_page("collapse", part=part).header[0].value
+
+
+@pytest.mark.parametrize("part", ["causes", "worst", ""])
+def test_a_part_that_this_run_has_not_is_the_first(open_page, part):
+    at = open_page("collapse", part=part)
+    assert not at.exception
+    assert "collapse.part" not in at.query_params
+    assert at.header[0].value == "All checks, their limits and sources"
+
+
+def test_every_number_is_told_with_its_references(open_page, small_runs, report):
+    at = open_page("collapse", part="numbers")
     shown = words(at)
     for name, choice in DIAGNOSTICS.items():
         assert choice.label.en in shown.replace("&#x27;", "'")
@@ -72,13 +93,14 @@ def test_numbers_that_a_run_stored_are_used_as_they_are(open_page, tmp_path):
     run = build_run(tmp_path / "stored")
     path = run.path / "embeddings/report.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"references": {"untrained_h": {"rankme": 7.654}}}))
-    assert "7.65" in words(open_page("collapse", run="stored", root=tmp_path))
+    assert "7.65" in words(open_page("collapse", run="stored", root=tmp_path, part="numbers"))
 
 
-def test_the_pictures_are_linked(open_page):
-    at = open_page("collapse")
-    assert html(at).count("api/thumb/small/") > 20
-    assert "pixels differ" in texts(at)
+@pytest.mark.parametrize("part", ["hubs", "near", "pairs", "directions"])
+def test_the_pictures_are_linked(open_page, part):
+    at = open_page("collapse", part=part)
+    assert html(at).count("api/thumb/small/") > 10
+    assert ("pixels differ" in texts(at)) == (part == "pairs")
 
 
 def test_nothing_loaded_says_how_to_begin(open_page):
@@ -91,12 +113,16 @@ def test_embeddings_alone_say_what_was_not_measured(open_page, tmp_path):
     alone(tmp_path, nine_clouds(0, 200, 16)["isotropic"])
     at = open_page("collapse", run="alone", root=tmp_path)
     assert not at.exception
-    assert "not measured, because no pairs of views in this space were given" in words(at)
-    assert "not measured, because these rows have no labels" in words(at)
-    for part in ("came without pictures", "came without one", "Raw pixels were not measured", "There are no labels"):
-        assert part in texts(at)
-    assert "6 of 10 could be made" in at.expander[0].label
-    assert "<figure>" not in html(at)
+    assert "6 of 10 could be made" in texts(at)
+    said = ""
+    for part in walk(at, "collapse"):
+        assert "<figure>" not in html(part)
+        said += words(part) + texts(part)
+    for sentence in (
+        "not measured, because no pairs of views in this space were given", "not measured, because these rows have no labels",
+        "came without pictures", "came without one", "Raw pixels were not measured", "There are no labels",
+    ):  # fmt: skip
+        assert sentence in said
 
 
 def test_labels_missing_leave_the_pictures(open_page, tmp_path):
@@ -104,7 +130,7 @@ def test_labels_missing_leave_the_pictures(open_page, tmp_path):
     path = run.path / "embeddings/encoder.npz"
     table = load_embeddings(path)
     save_embeddings(EmbeddingTable(h=table.h, z=table.z, index=table.index, spec="digits", split="all"), path)
-    at = open_page("collapse", run="unlabelled", root=tmp_path)
+    at = open_page("collapse", run="unlabelled", root=tmp_path, part="near")
     assert not at.exception
     assert "whether classes agree is not measured" in texts(at)
     assert "api/thumb/unlabelled/" in html(at)
@@ -138,12 +164,13 @@ def test_all_rows_equal_is_told_instead_of_drawn(open_page, tmp_path):
     at = open_page("collapse", run="alone", root=tmp_path)
     assert not at.exception
     assert "Complete collapse" in words(at)
-    assert texts(at).count("who is near whom says nothing here") >= 2
+    told = [texts(part).count("who is near whom says nothing here") for part in walk(at, "collapse")]
+    assert sum(told) == 3, "hubs, neighbours, copies"
 
 
 def test_few_rows_have_no_hubs(open_page, tmp_path, rng):
     alone(tmp_path, rng.standard_normal((8, 5)))
-    at = open_page("collapse", run="alone", root=tmp_path)
+    at = open_page("collapse", run="alone", root=tmp_path, part="hubs")
     assert not at.exception
     assert "hubs need more than 10 pictures" in texts(at)
 
@@ -159,8 +186,8 @@ def test_chinese(open_page):
     at = open_page("collapse", lang="zh")
     assert not at.exception
     assert at.title[0].value == "坍缩了吗？"
-    assert "平均余弦" in words(at)
-    assert "前 10 个近邻中有" in texts(at)
+    assert "平均余弦" in words(open_page("collapse", lang="zh", part="numbers"))
+    assert "前 10 个近邻中有" in texts(open_page("collapse", lang="zh", part="near"))
 
 
 def test_a_sample_is_called_a_sample(open_page, tmp_path):
@@ -184,7 +211,7 @@ def test_the_space_is_in_the_url(open_page):
 
 
 def test_a_picture_is_chosen_by_number_at_random_and_by_going_on(open_page, report):
-    at = open_page("collapse", image="17")
+    at = open_page("collapse", part="near", image="17")
     assert at.selectbox(key="image").value == "17"
     at.selectbox(key="image").set_value("42").run()
     assert at.query_params["image"] in ("42", ["42"])
@@ -198,7 +225,7 @@ def test_a_picture_is_chosen_by_number_at_random_and_by_going_on(open_page, repo
 
 
 def test_more_neighbours_and_how_many_agree(open_page, report, small_runs):
-    at = open_page("collapse")
+    at = open_page("collapse", part="near")
     at.slider(key="collapse.k.20").set_value(20).run()
     label = load_embeddings(small_runs / "small/embeddings/encoder.npz").label
     same = int((label[report.neighbours.index[0]] == label[0]).sum())
@@ -213,7 +240,7 @@ def test_copies_are_counted_and_told_from_pictures_that_only_look_alike(open_pag
     h = table.h.copy()
     h[10:20] = h[:10]
     save_embeddings(EmbeddingTable(h=h, z=None, label=table.label, index=table.index, spec="digits", split="all"), path)
-    at = open_page("collapse", run="copies", root=tmp_path)
+    at = open_page("collapse", run="copies", root=tmp_path, part="pairs")
     assert not at.exception
     found = lookalikes.near_pairs(diagnose(load_embeddings(path)).neighbours)
     assert f"cosine of 0.999 or more: {int((found.distance <= 0.001).sum())}." in texts(at)

@@ -98,7 +98,8 @@ def test_a_finished_cure_stands_beside_the_run_it_came_from(open_page, tmp_path)
     write_atomic(run.path / cures.CURE_OF, json.dumps(about))
     at = open_page("collapse", run="mended", root=tmp_path)
     assert not at.exception
-    assert "Before and after the cure" in [h.value for h in at.header]
+    assert at.header[0].value == "Likely causes"
+    assert "Before and after the cure" in [h.value for h in at.subheader]
     now = diagnose(load_embeddings(run.path / "embeddings/encoder.npz")).spaces["h"]
     line = words(at).split("Before: gone")[1].split("Spread of unit rows")[1][:900]
     assert short(before.metrics["std_ratio"]) in line

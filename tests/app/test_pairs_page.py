@@ -13,7 +13,7 @@ from pages.ui import state, twins
 from simclr_core.pairs import nearest_others, pair_distances, view_distance_matrix
 from simclr_core.store import RunDir
 from simclr_core.tables import load_pairs
-from tests.app.conftest import alone, build_run, charts, texts
+from tests.app.conftest import alone, build_run, charts, texts, walk
 from tests.pair_runs import HELD_OUT, PAIRED, build_encoded_run
 
 
@@ -44,12 +44,30 @@ def pictures(at) -> int:
     return sum(e.proto.body.count("<figure>") for e in at.get("html"))
 
 
-def test_full_run_shows_everything(open_pairs, root):
-    at = open_pairs()
+SHOWN = {  # part → figures and pictures of a run that lacks nothing
+    "all": (2, 0),  # two histograms
+    "each": (3, 0),  # the orbits of two encoders and of classes
+    "operations": (0, 0),
+    "one": (2, 7),  # two matrices; the original and six views
+    "worst": (0, 6 * 3),  # six cards of three crops
+}
+
+
+@pytest.mark.parametrize("part", SHOWN)
+def test_full_run_shows_everything(open_pairs, part):
+    at = open_pairs(part=part)
     assert not at.exception
     assert not at.error
-    assert charts(at) == 7, "two histograms, the orbits of two encoders and of classes, two matrices"
-    assert pictures(at) == 7 + 6 * 3, "the original and six views; six cards of three crops"
+    assert (charts(at), pictures(at)) == SHOWN[part], part
+    assert at.query_params == {"run": "full"} | ({} if part == "all" else {"pairs.part": part})
+
+
+def test_the_page_begins_with_all_pairs_and_what_came_of_them(open_pairs, root):
+    at = open_pairs()
+    found = pair_distances(*load_pairs(root / "full/embeddings/pairs.npz").space("h"))
+    before = pair_distances(*load_pairs(root / "full/embeddings/pairs_untrained.npz").space("h"))
+    assert [m.value for m in at.metric] == [f"{found.auc:.4f}", f"{found.overlap:.1%}", f"{found.r_at_1:.1%}"]
+    assert at.metric[0].delta == f"untrained {before.auc:.4f}"
     assert f"{PAIRED} positive pairs" in texts(at)
     assert f"{2 * PAIRED * (PAIRED - 1):,} negative pairs" in texts(at)
     assert at.query_params == {"run": "full"}
@@ -59,11 +77,12 @@ def test_numbers_are_those_of_the_core(open_pairs, root):
     at = open_pairs(space="z", views="4", seed="2")
     pairs = load_pairs(root / "full/embeddings/pairs.npz")
     found = pair_distances(*pairs.space("z"))
-    measured, _, lengths = (t.value for t in at.table)
+    measured = at.table[0].value
     assert measured.iloc[0, 1] == f"{found.auc:.4f}"
     assert measured.iloc[1, 1] == f"{found.overlap:.1%}"
     assert measured.iloc[3, 1] == f"{found.r_at_1:.1%}"
     assert measured.iloc[4, 1] == f"{found.mrr:.3f}"
+    lengths = open_pairs(part="one", space="z", views="4", seed="2").table[0].value
     run = RunDir(root / "full")
     index = int(state.table(run).index[0])
     z = twins.draw(run, "encoder", index, 4, run.config.augment, 2).z
@@ -74,7 +93,7 @@ def test_numbers_are_those_of_the_core(open_pairs, root):
 
 
 def test_worst_pairs_are_the_least_alike(open_pairs, root):
-    at = open_pairs()
+    at = open_pairs(part="worst")
     pairs = load_pairs(root / "full/embeddings/pairs.npz")
     found = pair_distances(*pairs.space("h"))
     worst = found.worst[:1]
@@ -110,47 +129,67 @@ def test_a_run_in_work_has_nothing_to_show(open_pairs):
     ],
 )
 def test_what_is_missing_is_said_and_the_rest_is_shown(open_pairs, run, says, drawn, figures):
-    at = open_pairs(run)
-    assert not at.exception
-    tables = " ".join(t.value.to_string() for t in at.table)
-    assert says in texts(at) + tables
-    assert pictures(at) == drawn
-    assert charts(at) == figures
+    said, counted = "", np.zeros(2, int)
+    for at in walk(open_pairs(run), "pairs"):
+        said += texts(at) + " ".join(t.value.to_string() for t in at.table)
+        counted += pictures(at), charts(at)
+    assert says in said
+    assert list(counted) == [drawn, figures]
 
 
-def test_embeddings_alone_say_that_there_is_no_encoder(open_pairs):
-    assert "came without an encoder" in texts(open_pairs("alone"))
+@pytest.mark.parametrize("part", ["one", "operations"])
+def test_embeddings_alone_say_that_there_is_no_encoder(open_pairs, part):
+    assert "came without an encoder" in texts(open_pairs("alone", part=part))
 
 
 def test_views_without_pairs_have_no_scale(open_pairs):
-    at = open_pairs("unpaired")
+    at = open_pairs("unpaired", part="one")
     assert "not measured" in at.table[0].value.to_string()
     assert "each matrix has its own colours" in texts(at)
 
 
 def test_the_url_chooses_picture_views_seed_and_space(open_pairs, root):
     index = str(state.table(RunDir(root / "full")).index[9])
-    at = open_pairs(image=index, views="3", seed="5", space="z")
+    query = {"image": index, "views": "3", "seed": "5", "space": "z"}
+    at = open_pairs(part="one", **query)
     assert at.selectbox(key="image").value == index
     assert (at.slider(key="views").value, at.number_input(key="seed").value) == (3, 5)
-    assert at.query_params == {"run": "full", "image": index, "views": "3", "seed": "5", "space": "z"}
-    assert pictures(at) == 4 + 18
+    assert at.query_params == {"run": "full", "pairs.part": "one"} | query
+    assert pictures(at) == 4
 
 
 @pytest.mark.parametrize(
     "query", [{"image": "999999"}, {"views": "17"}, {"views": "x"}, {"seed": "-1"}, {"space": "q"}]
 )
 def test_nonsense_in_the_url_falls_back(open_pairs, query):
-    at = open_pairs(**query)
+    at = open_pairs(part="one", **query)
+    assert not at.exception
+    assert at.query_params == {"run": "full", "pairs.part": "one"}
+
+
+@pytest.mark.parametrize("part", ["hubs", "", "one,all"])
+def test_a_part_that_is_none_is_the_first(open_pairs, part):
+    at = open_pairs(part=part)
     assert not at.exception
     assert at.query_params == {"run": "full"}
+    assert at.header[0].value == "Positive and negative pairs"
+
+
+def test_each_page_comes_back_to_its_own_part(open_pairs):
+    at = open_pairs(part="worst")
+    at.switch_page("collapse.py").run()
+    at.session_state["collapse.part"] = "hubs"
+    at.run()
+    assert at.switch_page("pairs.py").run().query_params["pairs.part"] == "worst"
+    assert at.switch_page("collapse.py").run().query_params["collapse.part"] == "hubs"
+    assert not at.exception
 
 
 def test_controls_go_into_the_url(open_pairs):
-    at = open_pairs()
+    at = open_pairs(part="one")
     at.slider(key="views").set_value(2).run()
     assert at.query_params["views"] == "2"
-    assert pictures(at) >= 3
+    assert pictures(at) == 3
     at.number_input(key="seed").set_value(8).run()
     at.button(key="pairs.again").click().run()
     assert at.query_params["seed"] == "9"
@@ -161,7 +200,7 @@ def test_controls_go_into_the_url(open_pairs):
 
 
 def test_random_brings_another_picture(open_pairs):
-    at = open_pairs()
+    at = open_pairs(part="one")
     seen = {at.selectbox(key="image").value}
     for _ in range(4):
         at.button(key="pairs.another").click().run()
@@ -192,7 +231,7 @@ def test_one_scale_gives_both_histograms_one_axis(open_pairs):
 
 
 def test_the_recipe_is_the_runs_own_until_changed(open_pairs):
-    at = open_pairs()
+    at = open_pairs(part="one")
     key = "pairs.augment.full"
     assert at.slider(key=f"{key}.jitter_strength").value == 0.4
     assert "strengths that the run was trained with" in texts(at)
@@ -212,21 +251,22 @@ def test_the_recipe_is_the_runs_own_until_changed(open_pairs):
 
 
 def test_a_worst_pair_can_be_put_under_the_glass(open_pairs, root):
-    at = open_pairs()
+    at = open_pairs(part="worst")
     pairs = load_pairs(root / "full/embeddings/pairs.npz")
     index = int(pairs.index[pair_distances(*pairs.space("h")).worst[0]])
     at.button(key=f"pairs.look.{index}").click().run()
     assert at.selectbox(key="image").value == str(index)
-    assert at.query_params["image"] == str(index)
+    assert (at.query_params["image"], at.query_params["pairs.part"]) == (str(index), "one")
 
 
 def test_a_broken_encoder_is_told_and_the_rest_stays(open_pairs, root):
     shutil.copytree(root / "full", root / "broken")
     (root / "broken/checkpoints/00000000/model.safetensors").write_bytes(b"no")
-    at = open_pairs("broken")
+    at = open_pairs("broken", part="one")
     assert not at.exception
     assert "cannot be read" in at.error[0].value
-    assert charts(at) == 5
+    at = open_pairs("broken", part="worst")
+    assert not at.error
     assert pictures(at) == 18, "redrawing needs no encoder"
 
 
@@ -244,8 +284,13 @@ at = AppTest.from_file("pages/shell.py", default_timeout=60)
 at.query_params["run"] = "plain"
 at.run()
 at.switch_page("pairs.py").run()
-assert not at.exception
-assert len(at.get("plotly_chart")) == 5
+figures = 0
+for part in ("all", "each", "operations"):
+    at.session_state["pairs.part"] = part
+    at.run()
+    assert not at.exception
+    figures += len(at.get("plotly_chart"))
+assert figures == 5
 assert "torch" not in sys.modules
 """
 

@@ -27,7 +27,7 @@ def test_verdicts_turn_into_words_and_a_table(open_page, tmp_path):
     run = build_run(tmp_path / "kept")
     run.append_metrics(metrics_row(55, 60) | {"alarms": ["complete", "z:dimensional"]})
     write_atomic(run.path / timeline.FILE, json.dumps({"points": POINTS}))
-    at = open_page("collapse", run="kept", root=tmp_path)
+    at = open_page("collapse", run="kept", root=tmp_path, part="steps")
     assert not at.exception
     assert "h: Healthy from step 10; Dimensional collapse from step 50." in texts(at).replace("✓ ", "").replace(
         "✕ ", ""
@@ -43,7 +43,7 @@ def test_verdicts_turn_into_words_and_a_table(open_page, tmp_path):
 
 
 def test_live_looks_alone_are_shown_and_say_what_was_not_measured(open_page):
-    at = open_page("collapse", lang="zh")
+    at = open_page("collapse", lang="zh", part="steps")
     assert not at.exception
     assert "诊断的演变" in [h.value for h in at.header]
     assert "各步的诊断：未测量" in texts(at)
@@ -52,7 +52,7 @@ def test_live_looks_alone_are_shown_and_say_what_was_not_measured(open_page):
 def test_a_run_from_elsewhere_has_no_timeline(open_page, tmp_path):
     run = build_run(tmp_path / "alone")
     run.metrics_path.unlink()
-    at = open_page("collapse", run="alone", root=tmp_path)
+    at = open_page("collapse", run="alone", root=tmp_path, part="steps")
     assert not at.exception
     assert "How it came about" not in [h.value for h in at.header]
 
@@ -64,12 +64,12 @@ def test_kept_checkpoints_are_diagnosed_by_a_job(open_page, tmp_path, monkeypatc
             (folder / "model.safetensors").touch()
     started = []
     monkeypatch.setattr(jobs, "start", lambda arguments, path: started.append((arguments, path)))
-    at = open_page("collapse", run="kept", root=tmp_path)
+    at = open_page("collapse", run="kept", root=tmp_path, part="steps")
     assert at.button(key="timeline.make").label == "Diagnose the 3 kept checkpoints"
     at.button(key="timeline.make").click().run()
     assert started == [(["timeline", str(run.path), "--job", str(run.path / "timeline")], run.path / "timeline")]
     write_atomic(run.path / timeline.FILE, json.dumps({"points": POINTS}))
-    at = open_page("collapse", run="kept", root=tmp_path)
+    at = open_page("collapse", run="kept", root=tmp_path, part="steps")
     assert not [b for b in at.button if b.key == "timeline.make"], "it is up to date"
 
 

@@ -10,17 +10,31 @@ LOADED = "(i) => { const all = [...document.querySelectorAll('.gallery img')]; r
 
 
 def test_a_deep_link_opens_the_space_with_its_pictures(visit):
-    page = visit("/collapse?run=small&space=z")
+    page = visit("/collapse?run=small&space=z&collapse.part=pairs")
     page.get_by_text("300 pictures, each 16 numbers in z").wait_for()
     page.get_by_text("Different pictures, nearly the same").wait_for()
     page.locator(".gallery").first.scroll_into_view_if_needed()
     page.wait_for_function(LOADED, arg=5)
-    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)  # how it came about, spectrum, hubs
     assert "space=z" in page.url
 
 
+def test_a_part_is_reached_by_pointer_and_keyboard_and_by_going_back(visit):
+    page = visit("/collapse?run=small")
+    page.locator(".st-key-collapse-part").get_by_text("Hubs", exact=True).click()
+    page.get_by_role("heading", name="Hubs: who is everyone's neighbour").wait_for()
+    expect(page.locator(".js-plotly-plot")).to_have_count(1, timeout=30_000)
+    page.wait_for_function("location.search.includes('collapse.part=hubs')")
+    chosen = page.locator(".st-key-collapse-part").get_by_text("Spectrum", exact=True)
+    chosen.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Spectrum: how many directions").wait_for()
+    page.wait_for_function("location.search.includes('collapse.part=spectrum')")
+    page.reload()
+    page.get_by_role("heading", name="Spectrum: how many directions").wait_for()
+
+
 def test_going_on_from_a_neighbour_changes_the_picture_and_the_address(visit):
-    page = visit("/collapse?run=small&image=3")
+    page = visit("/collapse?run=small&collapse.part=near&image=3")
     page.get_by_text("image 3 ·").first.wait_for()
     first = page.locator(".st-key-collapse-go-0 button:visible").first
     first.scroll_into_view_if_needed()
@@ -32,7 +46,7 @@ def test_going_on_from_a_neighbour_changes_the_picture_and_the_address(visit):
 
 def test_a_pair_is_chosen_and_its_why_is_shown_until_it_is_closed(visit, runs_folder):
     build_encoded_run(runs_folder / "encoded")
-    page = visit("/collapse?run=encoded")
+    page = visit("/collapse?run=encoded&collapse.part=pairs")
     ask = page.locator('[class*="st-key-collapse-why-pair"] button:visible').first
     ask.scroll_into_view_if_needed()
     ask.focus()
