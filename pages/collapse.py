@@ -18,7 +18,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", horizontal_align
     keep = st.container(width="content")
 report = diagnosis.report(run)
 found = report.spaces[space]
-shown = Shown(run=run, name=st.session_state[state.RUN_KEY], found=found)
+shown = Shown(run=run, found=found)
 with keep:
     reports.download(run, report)
 

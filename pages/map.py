@@ -14,8 +14,9 @@ import streamlit as st
 from pages.ui import classroom, jobs, rowdata, state, widgets
 from pages.ui.components.pointcloud import Chosen, chosen_in, pointcloud
 from pages.ui.frame import error_frame
-from pages.ui.gallery import gallery
+from pages.ui.gallery import gallery, large
 from pages.ui.mapview import BY_LABEL, View, map_id, title, up_to_date
+from pages.ui.shown import distance_text
 from pages.ui.text import label, t
 from simclr_core.errors import RunError, sentence
 from simclr_core.exports import EXPORTS, export_map
@@ -105,7 +106,7 @@ def choose_map(run: RunDir) -> View | None:
     state.follow_url("map", maps, next(iter(maps)))
     chosen = st.selectbox(t("map.saved"), list(maps), key="map", format_func=lambda name: title(maps[name]))
     st.session_state[LAST] = chosen
-    return View(run=run, run_name=st.session_state[state.RUN_KEY], id=chosen, map=maps[chosen])
+    return View(run=run, id=chosen, map=maps[chosen])
 
 
 def colour_choice(view: View) -> str:
@@ -132,12 +133,12 @@ def explore(view: View) -> None:
         if rowdata.all_equal(view.run, view.space):
             st.warning(t("map.all_equal", space=view.space), icon=":material/warning:")
         colour = colour_choice(view)
-        chosen = chosen_in(CLOUD, f"{view.run_name}/{view.id}", view.n)
+        chosen = chosen_in(CLOUD, view.address, view.n)
         near = (np.zeros(0, int), np.zeros(0)) if chosen.picked is None else view.neighbours(chosen.picked)
         pointcloud(view.cloud(colour, (-1 if chosen.picked is None else chosen.picked, list(near[0][:NEAR]))), CLOUD)
         st.caption(view.trust)
-        if view.pictures_missing:
-            st.caption(view.pictures_missing)
+        if view.missing:
+            st.caption(view.missing)
         if chosen.picked is None:
             st.info(t("map.pick_one"), icon=":material/touch_app:")
         else:
@@ -148,20 +149,21 @@ def explore(view: View) -> None:
 
 def picked_panel(view: View, i: int, near: tuple[np.ndarray, np.ndarray]) -> None:
     """The picked point: its picture, what is known of its row, and its nearest others in the original space."""
-    st.subheader(t("map.neighbours", index=int(view.map.index[i])))
+    row = int(view.row[i])
+    st.subheader(t("map.neighbours", index=view.index(row)))
     left, right = st.columns([1, 3], gap="medium")
     with left:
-        url, name = view.thumb(i, 192), view.class_of(i)
-        if url:
-            st.html(f'<img src="{url}" alt="" style="width:100%;max-width:192px;border-radius:8px">')
-        if name:
-            st.text(name)
+        if not view.missing:
+            large(view.tile(row, size=192))
+        st.text(view.class_of(row))
         if view.n <= rowdata.GRAPH_ROWS:
             values = available_values(view.table.label)
             st.caption("  \n".join(f"{label(ROW_VALUES[v].label)}: {view.value(v)[i]:.4g}" for v in values))
     with right:
-        gallery([view.neighbour_tile(i, int(j), float(d)) for j, d in zip(near[0][:NEAR], near[1][:NEAR], strict=True)])
-        st.caption(t("map.neighbours_how", space=view.space))
+        few = zip(view.row[near[0][:NEAR]], near[1][:NEAR], strict=True)
+        gallery([view.tile(int(r), distance_text(d), row) for r, d in few])
+        marks = "" if view.table.label is None else t("collapse.marks")
+        st.caption(f"{t('map.neighbours_how', space=view.space)} {marks}")
 
 
 def selection_panel(view: View, rows: np.ndarray) -> None:
@@ -172,16 +174,11 @@ def selection_panel(view: View, rows: np.ndarray) -> None:
     if view.map.label is not None:
         values, counts = np.unique(view.map.label[rows], return_counts=True)
         order = np.argsort(-counts, kind="stable")
-        firsts = {int(c): int(rows[view.map.label[rows] == c][0]) for c in values}
-        st.text(" · ".join(f"{view.class_of(firsts[int(values[k])])}: {counts[k]:,}" for k in order[:20]))
+        st.text(" · ".join(f"{rowdata.class_text(view.table, int(values[k]))}: {counts[k]:,}" for k in order[:20]))
     pages = -(-len(rows) // SHOWN)
     page = st.pagination(pages, key=f"map.page.{pages}") if pages > 1 else 1
-    gallery(
-        [
-            view.tile(int(i), t("map.image", index=int(view.map.index[i])))
-            for i in rows[(page - 1) * SHOWN : page * SHOWN]
-        ]
-    )
+    few = map(int, view.row[rows[(page - 1) * SHOWN : page * SHOWN]])
+    gallery([view.tile(row, t("map.image", index=view.index(row))) for row in few])
 
 
 def export_bytes(view: View, kind: str, chosen: Chosen) -> bytes:
@@ -198,7 +195,7 @@ def export_panel(view: View, chosen: Chosen) -> None:
         with st.container(horizontal=True):
             for kind, choice in EXPORTS.items():
                 st.download_button(
-                    label(choice.label), partial(export_bytes, view, kind, chosen), f"{view.run_name}-{view.id}.{kind}", choice.mime,
+                    label(choice.label), partial(export_bytes, view, kind, chosen), f"{view.run.name}-{view.id}.{kind}", choice.mime,
                     key=f"map.export.{kind}", on_click="ignore",
                 )  # fmt: skip
 

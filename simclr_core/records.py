@@ -44,6 +44,13 @@ def picture_hash(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
+def rows_of(index: Int[np.ndarray, " n"], wanted: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+    """The row of each wanted number of a picture in a column of n ≥ 1 such numbers; −1 where it is not there."""
+    order = np.argsort(index, kind="stable")
+    rows = order[np.minimum(np.searchsorted(index[order], wanted), len(order) - 1)]
+    return np.where(index[rows] == wanted, rows, -1)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
     """Pictures of one size, three channels, with what is known about them.

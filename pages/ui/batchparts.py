@@ -152,7 +152,7 @@ def _agreement(stamp: tuple[Any, ...], run_name: str) -> list[float]:
     from simclr_core.encode import batch_norm_agreement
 
     run = state.available_runs()[run_name]
-    images = state.images(run)
+    images = state.pictures(run)
     assert images is not None
     encoder = load_encoder(run.path)
     return batch_norm_agreement(encoder, images.sample(NORM_SIZES[-1]), NORM_SIZES, augment=encoder.config.augment)

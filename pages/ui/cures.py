@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import diagnosis, loading, overview, rowdata, state, training
+from pages.ui import diagnosis, loading, overview, state, training
 from pages.ui.classroom import read_only
 from pages.ui.frame import error_frame
 from pages.ui.numbertable import NOTHING, Row, number_table, short
@@ -31,7 +31,7 @@ COMPARED = (
 # -- the causes ----------------------------------------------------------------------------------------------------------
 def _identity(run: RunDir) -> tuple[Any, ...]:
     reports = run.metrics_path.stat().st_mtime_ns if run.metrics_path.exists() else 0
-    return *rowdata.identity(run), reports
+    return *state.identity(run), reports
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={RunDir: _identity})

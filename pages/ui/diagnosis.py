@@ -17,7 +17,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import collapsefigures, overview, state, widgets
-from pages.ui.numbertable import NOTHING, Row, number_table, short, span
+from pages.ui.numbertable import Row, number_table, short, span
 from pages.ui.text import label, t, worded
 from simclr_core.cloud import KNOT_ROWS, spectra
 from simclr_core.diagnostics import DIAGNOSTICS, SPHERE_ROWS
@@ -43,16 +43,9 @@ class _Slot:
     report: CollapseReport | None = None
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _slot(path: str, stamp: str) -> _Slot:
+@state.kept(4)
+def _slot(run: RunDir) -> _Slot:
     return _Slot()
-
-
-def _stamp(run: RunDir) -> str:
-    """What changes when anything that the report is made of changes."""
-    files = ("encoder.npz", "untrained.npz", "pixels.npz", "pairs.npz", "pairs_untrained.npz", "report.json")
-    stats = [(run.path / "embeddings" / name) for name in files]
-    return " ".join(f"{s.stat().st_mtime_ns:x}-{s.stat().st_size:x}" if s.exists() else NOTHING for s in stats)
 
 
 def report(run: RunDir) -> CollapseReport:
@@ -61,7 +54,7 @@ def report(run: RunDir) -> CollapseReport:
     Raises:
         DataError: embeddings that cannot be measured.
     """
-    slot = _slot(str(run.path), _stamp(run))
+    slot = _slot(run)
     with slot.lock:
         if slot.report is None:
             with st.spinner(t("collapse.measuring")):
@@ -280,18 +273,14 @@ def spectrum(run: RunDir, found: SpaceReport) -> None:
     )  # fmt: skip
 
 
+@state.kept(8)
 def untrained_eigenvalue(run: RunDir, space: Space) -> np.ndarray | None:
     """Eigenvalues of the same space of the untrained encoder; None where its table is absent or does not vary."""
     if not state.has_table(run, "untrained") or space not in state.table(run, "untrained").spaces:
         return None
-    found = _untrained_eigenvalue(str(run.path), _stamp(run), space, run)
+    x = state.table(run, "untrained").space(space)
+    found = spectra(x)[0][: min(x.shape[1], len(x) - 1)]
     return found if found[0] > 0 else None
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _untrained_eigenvalue(path: str, stamp: str, space: Space, _run: RunDir) -> np.ndarray:
-    x = state.table(_run, "untrained").space(space)
-    return spectra(x)[0][: min(x.shape[1], len(x) - 1)]
 
 
 # -- how many pictures there are -----------------------------------------------------------------------------------------

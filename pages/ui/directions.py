@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.ui import rowdata, state, widgets
+from pages.ui import state, widgets
 from pages.ui.frame import error_frame
 from pages.ui.gallery import gallery
 from pages.ui.shown import Shown
@@ -18,14 +18,14 @@ AXES, DIRECTION = "axes", "direction"
 TILES, LISTED, NAMED = 7, 500, 12
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _axes(path: str, version: str, space: Space, kind: str, _run: RunDir) -> Axes:
-    return KINDS[kind].run(state.table(_run).space(space))
+@state.kept(4)
+def _axes(run: RunDir, space: Space, kind: str) -> Axes:
+    return KINDS[kind].run(state.table(run).space(space))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _redundant(path: str, version: str, space: Space, _run: RunDir) -> tuple[np.ndarray, Redundancy]:
-    x = state.table(_run).space(space)
+@state.kept(4)
+def _redundant(run: RunDir, space: Space) -> tuple[np.ndarray, Redundancy]:
+    x = state.table(run).space(space)
     return dead_columns(x), redundant(x)
 
 
@@ -36,11 +36,11 @@ def show(shown: Shown) -> None:
         if shown.all_equal:
             st.info(t("collapse.nothing_varies"), icon=":material/info:")
             return
-        space, identity = shown.found.space, (str(shown.run.path), rowdata.version(shown.run))
+        space = shown.found.space
         kind, place = _controls(shown.found.dim)
         with st.spinner(t("collapse.reading")):
-            axes = _axes(*identity, space, kind, shown.run)
-            dead, same = _redundant(*identity, space, shown.run)
+            axes = _axes(shown.run, space, kind)
+            dead, same = _redundant(shown.run, space)
         place = min(place, len(axes.name)) - 1
         score = axes.score(shown.table.space(space), place)
         st.markdown(_said(axes, kind, place))

@@ -39,3 +39,10 @@ def _figure(tile: Tile) -> str:
 def gallery(tiles: Sequence[Tile]) -> None:
     """Show pictures in a wrapping row. Names come from folders and files: they are escaped, never trusted."""
     st.html(f'{_STYLE}<div class="gallery">{"".join(map(_figure, tiles))}</div>')
+
+
+def large(tile: Tile) -> None:
+    """One picture with an address, twice as large and without words: what it is stands beside it."""
+    st.html(
+        f'<img src="{escape(tile.url or "", quote=True)}" alt="" style="width:100%;max-width:192px;border-radius:8px">'
+    )

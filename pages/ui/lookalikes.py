@@ -12,7 +12,7 @@ import streamlit as st
 
 from pages.ui import collapsefigures, state, why, widgets
 from pages.ui.frame import error_frame
-from pages.ui.gallery import gallery
+from pages.ui.gallery import gallery, large
 from pages.ui.shown import Shown, cosine_text, distance_text
 from pages.ui.text import t
 from simclr_core.cloud import HUB_K
@@ -96,12 +96,12 @@ def neighbours(shown: Shown) -> None:
 
 def controls(shown: Shown) -> tuple[int, int]:
     """Which row, by the number of its picture, and how many neighbours."""
-    names = list(shown.rows)
-    state.follow_url(IMAGE, shown.rows, names[0])
+    names = list(shown.numbered)
+    state.follow_url(IMAGE, shown.numbered, names[0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             t("collapse.image"), names, key=IMAGE, help=t("collapse.image_help"), width=230,
-            format_func=lambda i: " · ".join(filter(None, (i, shown.class_of(shown.rows[i])))), persist_state=widgets.KEEP,
+            format_func=lambda i: " · ".join(filter(None, (i, shown.class_of(shown.numbered[i])))), persist_state=widgets.KEEP,
         )  # fmt: skip
         st.button(
             t("collapse.random"), key="collapse.random", icon=":material/casino:", help=t("collapse.random_help"),
@@ -111,7 +111,7 @@ def controls(shown: Shown) -> tuple[int, int]:
         k = st.slider(
             t("collapse.k"), 1, most, min(NEAR, most), key=f"collapse.k.{most}", width=220, persist_state=widgets.KEEP
         )
-    return shown.rows[chosen], int(k)
+    return shown.numbered[chosen], int(k)
 
 
 def look_at(index: int) -> None:
@@ -132,8 +132,7 @@ def near_tiles(shown: Shown, row: int, rows: np.ndarray, distance: np.ndarray) -
     """The picture, and beside it its neighbours, each with a button that goes on from there."""
     left, right = st.columns([1, 4], gap="medium")
     with left:
-        tile = shown.tile(row, size=192)
-        st.html(f'<img src="{tile.url}" alt="" style="width:100%;max-width:192px;border-radius:8px">')
+        large(shown.tile(row, size=192))
     with right:
         grid = st.grid(max(len(rows), 6), min_column_width=100, gap="small")
         for rank, (r, d) in enumerate(zip(rows, distance, strict=True)):

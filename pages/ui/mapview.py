@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from pages.ui import routes, rowdata, state
-from pages.ui.classroom import public
 from pages.ui.components.pointcloud import CloudData
-from pages.ui.gallery import Tile
+from pages.ui.shown import Rows
 from pages.ui.text import label, t
-from simclr_core.errors import SimclrError
 from simclr_core.maps import MAPS
 from simclr_core.measures import same_label_chance
-from simclr_core.records import EmbeddingTable, Map, Space
+from simclr_core.records import Map, Space, rows_of
 from simclr_core.rowvalues import ROW_VALUES
 from simclr_core.store import RunDir
 from simclr_core.trust import TRUST_K, trust_rows
@@ -59,11 +57,9 @@ def _short(value: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class View:
-    """One saved map of a run. `run_name` is the run's name in URLs."""
+class View(Rows):
+    """One saved map of a run. A point is a place on the map; its row is that of the embedding table."""
 
-    run: RunDir
-    run_name: str
     id: str
     map: Map
 
@@ -72,34 +68,20 @@ class View:
         return len(self.map.index)
 
     @property
+    def address(self) -> str:
+        """What tells this map from all others of all runs."""
+        return f"{self.run.name}/{self.id}"
+
+    @property
     def space(self) -> Space:
         return "z" if self.map.space == "z" else "h"
 
     @cached_property
-    def table(self) -> EmbeddingTable:
-        return state.table(self.run)
-
-    @cached_property
-    def rows(self) -> np.ndarray:
+    def row(self) -> np.ndarray:
         """The table's row of each point."""
         return rowdata.rows_in_table(self.map, self.table)
 
-    @cached_property
-    def pictures_missing(self) -> str:
-        """Why there are no pictures, or "" where there are."""
-        try:
-            found = routes.pictures(self.run)
-        except SimclrError as error:
-            return public(error)
-        return "" if found is not None else t("map.no_pictures")
-
     # -- words ---------------------------------------------------------------------------------------------------------
-    def class_of(self, i: int) -> str:
-        """The class of a point in words, "" where there are no labels."""
-        if self.map.label is None:
-            return ""
-        return rowdata.class_text(self.table, int(self.map.label[i]))
-
     @property
     def trust(self) -> str:
         """Trustworthiness as a sentence, with what it was measured on."""
@@ -114,7 +96,7 @@ class View:
         method = label(MAPS[self.map.method].label) if self.map.method in MAPS else self.map.method
         parts = [t("map.finding", method=method, space=self.map.space, n=f"{self.n:,}", dims=self.map.dims), self.trust]
         if self.map.label is not None and self.n <= rowdata.GRAPH_ROWS:
-            share = float(rowdata.values(self.run, self.space, "agreement")[self.rows].mean())
+            share = float(rowdata.values(self.run, self.space, "agreement")[self.row].mean())
             classes = len(np.unique(self.map.label))
             parts.append(
                 t(
@@ -128,35 +110,20 @@ class View:
 
     def value(self, name: str) -> np.ndarray:
         """One of `ROW_VALUES` for each point."""
-        return rowdata.values(self.run, self.space, name)[self.rows]
-
-    def neighbour_tile(self, i: int, j: int, distance: float) -> Tile:
-        """Point j in the gallery of i's neighbours; another class is told in words."""
-        other = self.map.label is not None and self.map.label[i] != self.map.label[j]
-        return self.tile(j, f"{distance:.4f}" + (f" · {t('map.other_class')}" if other else ""))
+        return rowdata.values(self.run, self.space, name)[self.row]
 
     # -- for the browser -----------------------------------------------------------------------------------------------
-    def thumb(self, i: int, size: int = 96) -> str | None:
-        """The address of a point's picture."""
-        if self.pictures_missing:
-            return None
-        return routes.thumb_url(self.run, self.run_name, int(self.map.index[i]), size)
-
-    def tile(self, i: int, note: str = "") -> Tile:
-        """A point in a gallery."""
-        return Tile(self.thumb(i), self.class_of(i) or t("map.image", index=int(self.map.index[i])), note)
-
     def cloud(self, colour: str, neighbours: tuple[int, list[int]]) -> CloudData:
         """The point cloud, coloured by class or by one of `ROW_VALUES`, with lines to a point's neighbours."""
         by_value = colour in ROW_VALUES
         return CloudData(
-            map_id=f"{self.run_name}/{self.id}",
+            map_id=self.address,
             n=self.n,
             dims=self.map.dims,
-            points=routes.points_url(self.run, self.run_name, self.id),
-            values=routes.values_url(self.run, self.run_name, self.id, colour) if by_value else None,
+            points=routes.points_url(self.run, self.id),
+            values=routes.values_url(self.run, self.id, colour) if by_value else None,
             value_name=label(ROW_VALUES[colour].label) if by_value else "",
-            thumbs=None if self.pictures_missing else routes.thumbs_url(self.run, self.run_name),
+            thumbs=None if self.missing else routes.thumbs_url(self.run),
             names=self.table.class_names,
             finding=self.finding,
             neighbours=neighbours,
@@ -164,8 +131,6 @@ class View:
 
     def neighbours(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """The nearest others of a point in the original space that are on the map too: points and cosine distances."""
-        rows, distance = rowdata.neighbours_of(self.run, self.space, int(self.rows[i]))
-        place = np.full(len(self.table), -1)
-        place[self.rows] = np.arange(self.n)
-        on_map = place[rows] >= 0
-        return place[rows][on_map], distance[on_map]
+        rows, distance = rowdata.neighbours_of(self.run, self.space, int(self.row[i]))
+        points = rows_of(self.row, rows)
+        return points[points >= 0], distance[points >= 0]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, jobs, pairfigures, routes, state, twins, widgets
+from pages.ui import figures, jobs, pairfigures, state, twins, widgets
 from pages.ui.classroom import read_only
 from pages.ui.text import label, t
 from simclr_core.invariance import LENGTHS, PICTURES, QUESTIONS, Length
@@ -78,7 +78,7 @@ def question() -> tuple[str | None, list[str]]:
 
 def command(run: RunDir, job: JobDir, question: list[str]) -> list[str]:
     """The command line that answers a question on the pictures that the run's embeddings are of."""
-    pictures = ["--images", state.spec_of(run) or "", "--split", routes.split_of(run)]
+    pictures = ["--images", state.spec_of(run) or "", "--split", state.split_of(run)]
     ends = ["--untrained", "--out", str(job.path / FILE), "--job", str(job.path)]
     return ["invariance", "--encoder", str(run.path), *pictures, *question, *ends]
 
@@ -92,9 +92,9 @@ def answer(run: RunDir, job: JobDir) -> Answer | None:
     return {"encoder": said["spaces"], "untrained": said["untrained"]["spaces"]}
 
 
-def read(told: Told | None) -> Mean | None:
+def read(told: Told) -> Mean:
     """A mean as the verb tells it."""
-    return told and Mean(told["value"], told["interval"] and Interval(*told["interval"]), told["n"])
+    return Mean(told["value"], told["interval"] and Interval(*told["interval"]), told["n"])
 
 
 def choose_length() -> Length:
@@ -206,7 +206,7 @@ def series_name(which: twins.Which, space: Space) -> str:
 def readout(spaces: Answer, space: Space) -> None:
     """What a linear reader tells of the augmentations, from h and from z, both encoders."""
     found = {
-        series_name(which, s): {name: read(score) for name, score in scores.items()}
+        series_name(which, s): {name: score and read(score) for name, score in scores.items()}
         for which, by_space in spaces.items()
         for s, scores in by_space.items()
     }

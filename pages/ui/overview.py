@@ -87,7 +87,7 @@ def small_map(run: RunDir) -> None:
 def strip(run: RunDir) -> None:
     """A few of the run's pictures, evenly drawn from its held-out part."""
     try:
-        pictures = state.images(run, "test")
+        pictures = state.pictures(run)
     except SimclrError as error:
         st.caption(t("home.pictures_gone", reason=public(error)))
         return

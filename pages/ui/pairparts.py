@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -204,26 +204,15 @@ def strengths(run: RunDir) -> AugmentConfig:
         augment = widgets.record(AugmentConfig, key, start=asdict(own), columns=4)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                t("pairs.reset"), key="pairs.reset", disabled=augment == own, on_click=reset_recipe, args=(own, key)
+                t("pairs.reset"), key="pairs.reset", disabled=augment == own, on_click=widgets.prefill, args=(own, key)
             )
             st.caption(t("pairs.recipe_own" if augment == own else "pairs.recipe_changed"), width="content")
     return augment
 
 
-def reset_recipe(own: AugmentConfig, key: str) -> None:
-    """Put every strength back to the run's own."""
-    for f in fields(own):
-        value = getattr(own, f.name)
-        if f.metadata["kind"] == "number":
-            value = float(value)
-        elif f.metadata["kind"] == "span":
-            value = tuple(map(float, value))
-        st.session_state[f"{key}.{f.name}"] = value
-
-
 def show_views(run: RunDir, index: int, pixels: np.ndarray) -> None:
     """The picture and its views, numbered as in the matrix."""
-    first = Tile(routes.thumb_url(run, st.session_state[state.RUN_KEY], index), t("pairs.original"))
+    first = Tile(routes.thumb_url(run, index), t("pairs.original"))
     gallery([first] + [Tile(twins.data_url(v), t("pairs.view", number=i)) for i, v in enumerate(pixels, 1)])
 
 
@@ -276,7 +265,7 @@ def worst_pairs(run: RunDir, space: Space) -> None:
 
 def worst_crops(run: RunDir, images: np.ndarray, stranger: np.ndarray) -> np.ndarray | None:
     """Both views and the nearest stranger of each image (m, 3, s, s, 3); None, and the reason told, where not at hand."""
-    reason = twins.pictures_missing(run) or ("" if twins.redrawable(run) else t("pairs.no_recipe"))
+    reason = twins.pictures_missing(run) or ("" if state.pairs(run).augment else t("pairs.no_recipe"))
     n = len(state.pairs(run).index)
     if not reason:
         try:

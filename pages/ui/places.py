@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages.ui import rowdata
+from pages.ui import state
 from pages.ui.gallery import gallery
 from pages.ui.shown import Shown
 from pages.ui.text import t
 from simclr_core.copies import SAME, ToldApart, different, groups, tell_apart
-from simclr_core.records import NeighbourGraph, Space, picture_hash
+from simclr_core.records import Space, picture_hash
+from simclr_core.store import RunDir
 
 SHOWN, TILES, LISTED = 4, 7, 500
 
@@ -26,9 +27,9 @@ class Places:
     told: ToldApart
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _places(path: str, stamp: str, space: Space, _shown: Shown, _graph: NeighbourGraph) -> Places:
-    found = groups(_graph)
+@state.kept(8)
+def _places(run: RunDir, space: Space, _shown: Shown) -> Places:
+    found = groups(_shown.found.neighbours)
     rows = [int(row) for group in found for row in group]
     pictures = {row: image for row in rows if (image := _shown.picture(row)) is not None}
     hashes = {row: picture_hash(image) for row, image in pictures.items()}
@@ -40,7 +41,7 @@ def show(shown: Shown) -> None:
     if shown.all_equal:
         st.info(t("collapse.all_equal"), icon=":material/info:")
         return
-    places = _places(str(shown.run.path), rowdata.version(shown.run), shown.found.space, shown, shown.found.neighbours)
+    places = _places(shown.run, shown.found.space, shown)
     told = places.told
     if not told.rows:
         st.markdown(t("collapse.no_places", cosine=f"{SAME:g}"))

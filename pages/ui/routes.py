@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pages.ui import rowdata, state
 from pages.ui.classroom import public
 from simclr_core.errors import ConfigError, RunError, SimclrError
-from simclr_core.records import SPLITS, ImageSet, Map, Space, Split
+from simclr_core.records import Map, Space
 from simclr_core.store import RunDir
 
 SIZES = (48, 96, 192)
@@ -37,25 +37,25 @@ JPEG_QUALITY = 88
 
 
 # -- what the pages link to, relative to the app's root ------------------------------------------------------------------
-def thumbs_url(run: RunDir, run_name: str) -> str:
+def thumbs_url(run: RunDir) -> str:
     """Where a run's pictures are, with `{i}` in the place of the index."""
-    return f"api/thumb/{quote(run_name, safe='')}/{{i}}?v={rowdata.version(run)}"
+    return f"api/thumb/{quote(run.name, safe='')}/{{i}}?v={rowdata.version(run)}"
 
 
-def thumb_url(run: RunDir, run_name: str, index: int, size: int = 96) -> str:
+def thumb_url(run: RunDir, index: int, size: int = 96) -> str:
     """The address of one picture."""
-    return thumbs_url(run, run_name).replace("{i}", str(index)) + f"&size={size}"
+    return thumbs_url(run).replace("{i}", str(index)) + f"&size={size}"
 
 
-def points_url(run: RunDir, run_name: str, map_id: str) -> str:
+def points_url(run: RunDir, map_id: str) -> str:
     """The address of a map's points."""
     stamp = (run.path / "maps" / map_id / "map.parquet").stat().st_mtime_ns
-    return f"api/points/{quote(run_name, safe='')}/{quote(map_id, safe='')}?v={stamp:x}"
+    return f"api/points/{quote(run.name, safe='')}/{quote(map_id, safe='')}?v={stamp:x}"
 
 
-def values_url(run: RunDir, run_name: str, map_id: str, name: str) -> str:
+def values_url(run: RunDir, map_id: str, name: str) -> str:
     """The address of one value of each point of a map."""
-    return f"api/values/{quote(run_name, safe='')}/{quote(map_id, safe='')}/{name}?v={rowdata.version(run)}"
+    return f"api/values/{quote(run.name, safe='')}/{quote(map_id, safe='')}/{name}?v={rowdata.version(run)}"
 
 
 # -- answers -------------------------------------------------------------------------------------------------------------
@@ -83,25 +83,11 @@ def _whole(name: str, text: str) -> int:
     return int(text)
 
 
-def split_of(run: RunDir) -> Split:
-    """The split that the run's embeddings were encoded from."""
-    named = state.table(run).split if state.has_table(run) else ""
-    return next((s for s in SPLITS if s == named), "test")
-
-
-def pictures(run: RunDir) -> ImageSet | None:
-    """The pictures that the run's embeddings describe."""
-    return state.images(run, split_of(run))
-
-
 def picture(run: RunDir, index: int) -> np.ndarray:
     """One picture, uint8 (h, w, 3), by its row in the whole source; `RunError` when there is none."""
-    found = pictures(run)
+    found = state.pictures(run)
     if found is None:
         raise RunError(f"`run` {run.name!r} has no pictures: its embeddings came alone; encode images to see them")
-    row = int(np.searchsorted(found.index, index))  # most sources are in order
-    if row < len(found) and found.index[row] == index:
-        return found.image[row]
     hits = np.flatnonzero(found.index == index)
     if not len(hits):
         raise RunError(f"`index` must be a picture of this run, got {index}; use a number from the page")

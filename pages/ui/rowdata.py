@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
 from pages.ui import state
 from pages.ui.text import t
 from simclr_core.errors import DataError
-from simclr_core.records import EmbeddingTable, Map, NeighbourGraph, Space
+from simclr_core.records import EmbeddingTable, Map, NeighbourGraph, Space, rows_of
 from simclr_core.rowvalues import ROW_K, row_values
 from simclr_core.store import RunDir
 
@@ -21,12 +20,7 @@ def version(run: RunDir) -> str:
     return f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
 
 
-def identity(run: RunDir) -> tuple[str, str]:
-    """What tells the embeddings of one run from all others; readers are cached by it."""
-    return str(run.path), version(run)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={RunDir: identity})
+@state.kept(4)
 def graph(run: RunDir, space: Space) -> NeighbourGraph:
     """The nearest others of each row by cosine in one space of the run's embeddings, exact."""
     from simclr_core.neighbours import nearest
@@ -48,7 +42,7 @@ def neighbours_of(run: RunDir, space: Space, row: int) -> tuple[np.ndarray, np.n
     return near.index[0][others][:ROW_K], near.distance[0][others][:ROW_K]
 
 
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={RunDir: identity})
+@state.kept(32)
 def values(run: RunDir, space: Space, name: str) -> np.ndarray:
     """One of `ROW_VALUES` for each row of the run's embeddings."""
     table = state.table(run)
@@ -57,7 +51,7 @@ def values(run: RunDir, space: Space, name: str) -> np.ndarray:
     return found
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={RunDir: identity})
+@state.kept(8)
 def all_equal(run: RunDir, space: Space) -> bool:
     """Whether every row is the same up to rounding: the encoder has collapsed completely."""
     x = state.table(run).space(space)
@@ -76,11 +70,7 @@ def rows_in_table(m: Map, table: EmbeddingTable) -> np.ndarray:
     Raises:
         DataError: the map holds an image that the table lacks: one of the two was made anew.
     """
-    if np.array_equal(m.index, table.index):
-        return np.arange(len(m.index))
-    order = np.argsort(table.index, kind="stable")
-    place = np.minimum(np.searchsorted(table.index[order], m.index), len(order) - 1)
-    rows = order[place]
-    if not np.array_equal(table.index[rows], m.index):
+    rows = rows_of(table.index, m.index)
+    if (rows < 0).any():
         raise DataError("`map` must show images of this run's embeddings, got others; draw the map again")
     return rows

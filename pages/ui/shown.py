@@ -1,4 +1,4 @@
-"""One space of a run with what is needed to show its rows: pictures, classes, tiles, and distances as text."""
+"""The rows of a run with what is needed to show them: pictures, classes, tiles, and distances as text."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from pages.ui.classroom import public
 from pages.ui.gallery import Tile
 from pages.ui.text import t
 from simclr_core.errors import SimclrError
-from simclr_core.records import EmbeddingTable, ImageSet, SpaceReport
+from simclr_core.records import EmbeddingTable, ImageSet, SpaceReport, rows_of
 from simclr_core.store import RunDir
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shown:
-    """One space of a run with what is needed to show its rows. `name` is the run's name in URLs."""
+class Rows:
+    """The rows of a run's embedding table, and the pictures behind them."""
 
     run: RunDir
-    name: str
-    found: SpaceReport
 
     @cached_property
     def table(self) -> EmbeddingTable:
@@ -33,7 +31,7 @@ class Shown:
     @cached_property
     def _pictures(self) -> tuple[ImageSet | None, str]:
         try:
-            return routes.pictures(self.run), t("map.no_pictures")
+            return state.pictures(self.run), t("map.no_pictures")
         except SimclrError as error:
             return None, public(error)
 
@@ -48,16 +46,17 @@ class Shown:
         return "" if self.pictures is not None else self._pictures[1]
 
     @cached_property
-    def _place(self) -> dict[int, int]:
-        return {} if self.pictures is None else {int(i): place for place, i in enumerate(self.pictures.index)}
+    def _place(self) -> np.ndarray:
+        """Which picture each row is; −1 where it is not at hand."""
+        absent = np.full(len(self.table), -1)
+        return absent if self.pictures is None else rows_of(self.pictures.index, self.table.index)
 
     def picture(self, row: int) -> np.ndarray | None:
         """The pixels of a row's picture; None where it is not at hand."""
-        place = self._place.get(self.index(row))
-        return None if self.pictures is None or place is None else self.pictures.image[place]
+        return None if self.pictures is None or self._place[row] < 0 else self.pictures.image[self._place[row]]
 
     @cached_property
-    def rows(self) -> dict[str, int]:
+    def numbered(self) -> dict[str, int]:
         """The row of each picture by its number as text; the first where a number stands twice."""
         first: dict[str, int] = {}
         for row, index in enumerate(self.table.index):
@@ -84,7 +83,7 @@ class Shown:
 
     def tile(self, row: int, note: str = "", beside: int | None = None, size: int = 96) -> Tile:
         """A row in a gallery; a mark tells whether its class is that of the row `beside`."""
-        url = None if self.missing else routes.thumb_url(self.run, self.name, self.index(row), size)
+        url = None if self.missing else routes.thumb_url(self.run, self.index(row), size)
         name = self.class_of(row) or t("map.image", index=self.index(row))
         return Tile(url, name if beside is None else self.marked(name, beside, row), note)
 
@@ -97,6 +96,13 @@ class Shown:
         """The columns of a table that say which pictures."""
         told: dict[str, Any] = {image: self.table.index[np.asarray(rows, dtype=int)]}
         return told if self.table.label is None else told | {name: [self.class_of(int(r)) for r in rows]}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown(Rows):
+    """The rows in one space, with the report on it."""
+
+    found: SpaceReport
 
     @property
     def all_equal(self) -> bool:

@@ -7,9 +7,9 @@ samples large arrays when it hashes them. What a reader returns is shared by eve
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -17,9 +17,10 @@ import streamlit as st
 from pages.ui.text import DEFAULT, LANGUAGE_KEY, languages, t
 from simclr_core.errors import DataError, RunError, sentence
 from simclr_core.maps import MAPS
-from simclr_core.records import SPLITS, EmbeddingTable, ImageSet, Map, PairTable, Split
+from simclr_core.records import SPLITS, EmbeddingTable, ImageSet, Map, PairTable, Split, rows_of
 from simclr_core.store import RunDir, list_runs, read_json, read_metrics
 
+F = TypeVar("F", bound=Callable[..., Any])
 Which = Literal["encoder", "untrained", "pixels"]
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = "demo"
@@ -142,6 +143,27 @@ def share(name: str, value: object, default: object) -> None:
     st.session_state[f"_{name}_in_url"] = wanted
 
 
+# -- what is made of a run, kept ------------------------------------------------------------------------------------------
+def identity(run: RunDir) -> tuple[object, ...]:
+    """What changes when anything changes that pages read of a run: its embeddings, pairs and report, its newest checkpoint."""
+    latest = run.latest_checkpoint
+    folder = run.path / "embeddings"
+    read = [
+        *sorted(folder.glob("*.npz")),
+        *folder.glob("report.json"),
+        *([latest / "model.safetensors"] if latest else []),
+    ]
+    return str(run.path), *((path.name, stat.st_mtime_ns, stat.st_size) for path in read for stat in [path.stat()])
+
+
+def kept(most: int) -> Callable[[F], F]:
+    """Keep what a function makes of a run, shared and read-only, until the run changes; at most so many results.
+
+    Arguments that the result does not depend on, beside the run and the others, have names that begin with `_`.
+    """
+    return st.cache_resource(max_entries=most, show_spinner=False, hash_funcs={RunDir: identity})
+
+
 # -- what a run holds ----------------------------------------------------------------------------------------------------
 def embeddings_path(run: RunDir, which: Which = "encoder") -> Path:
     """Where a run keeps the embedding table of its encoder, of the untrained network, or of raw pixels."""
@@ -159,7 +181,7 @@ def table(run: RunDir, which: Which = "encoder") -> EmbeddingTable:
     Pixels cost no encoder: where no file holds them they come from the pictures that the encoder's table was made of.
     """
     if which == "pixels" and not has_table(run, which) and spec_of(run) is not None:
-        return _pixels(*_stamp(embeddings_path(run)), spec_of(run) or "", _image_size(run))
+        return _pixels(run)
     return _table(*_stamp(embeddings_path(run, which)))
 
 
@@ -196,21 +218,23 @@ def spec_of(run: RunDir) -> str | None:
     return info["config"].get("images") if "config" in info else info.get("imported", {}).get("images")
 
 
-def images(run: RunDir, split: Split = "test") -> ImageSet | None:
-    """The pictures of a run's source, at the size the run saw them; None for embeddings that came alone."""
-    spec = spec_of(run)
-    return None if spec is None else load_pictures(spec, split, _image_size(run))
+def split_of(run: RunDir) -> Split:
+    """The split that the run's embeddings were encoded from."""
+    named = table(run).split if has_table(run) else ""
+    return next((s for s in SPLITS if s == named), "test")
+
+
+def pictures(run: RunDir) -> ImageSet | None:
+    """The pictures that a run's embeddings are of, at the size the run saw them; None for embeddings that came alone."""
+    spec, info = spec_of(run), run.info
+    size = (info.get("config") or info.get("imported", {})).get("image_size")
+    return None if spec is None else load_pictures(spec, split_of(run), size)
 
 
 def metrics(run: RunDir) -> list[dict[str, Any]]:
     """The rows of `metrics.jsonl` so far; their fields are those of `records.TrainStep`."""
     path = run.metrics_path
     return _metrics(*_stamp(path)) if path.exists() else []
-
-
-def _image_size(run: RunDir) -> int | None:
-    info = run.info
-    return (info.get("config") or info.get("imported", {})).get("image_size")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -253,18 +277,20 @@ def _table(path: str, mtime: int, size: int) -> EmbeddingTable:
     return _frozen(load_embeddings(path))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _pixels(path: str, mtime: int, size: int, spec: str, image_size: int | None) -> EmbeddingTable:
+@kept(2)
+def _pixels(run: RunDir) -> EmbeddingTable:
     from simclr_core.pixels import pixel_table
 
-    rows = _table(path, mtime, size)
-    pictures = load_pictures(spec, rows.split if rows.split in SPLITS else "test", image_size)
-    place = {int(i): row for row, i in enumerate(pictures.index)}
-    if missing := [int(i) for i in rows.index if int(i) not in place]:
-        raise DataError(
-            sentence("images", "the pictures that were encoded", f"none of index {missing[0]}", "bring them back")
-        )
-    return _frozen(pixel_table(pictures.take(np.array([place[int(i)] for i in rows.index]))))
+    return _frozen(pixel_table(take(pictures(run), table(run).index)))
+
+
+def take(pictures: ImageSet | None, index: np.ndarray) -> ImageSet:
+    """The pictures of these numbers, in this order; `DataError` where one is gone."""
+    rows = np.full(len(index), -1) if pictures is None else rows_of(pictures.index, index)
+    if pictures is None or (rows < 0).any():
+        found = f"none of index {int(index[rows < 0][0])}"
+        raise DataError(sentence("images", "the pictures that were encoded", found, "bring them back"))
+    return pictures.take(rows)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

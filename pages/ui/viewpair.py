@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, routes, state, twins, viewmatch
+from pages.ui import figures, state, twins, viewmatch
 from pages.ui.classroom import public
 from pages.ui.gallery import Tile, gallery
 from pages.ui.numbertable import NOTHING, Row, number_table, short
@@ -94,7 +94,7 @@ def _pictures(run: RunDir | None) -> ImageSet:
         t("views.pictures"), known, key=PICTURES, required=True, persist_state=KEEP,
         format_func=lambda name: t(f"views.of.{name}"),
     )  # fmt: skip
-    if chosen == OWN and run is not None and (found := routes.pictures(run)) is not None:
+    if chosen == OWN and run is not None and (found := state.pictures(run)) is not None:
         return found
     return state.load_pictures(chosen, "test")
 

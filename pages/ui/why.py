@@ -13,7 +13,7 @@ from io import BytesIO
 import numpy as np
 import streamlit as st
 
-from pages.ui import rowdata, state, twins
+from pages.ui import state, twins
 from pages.ui.frame import error_frame
 from pages.ui.numbertable import Row, number_table, short
 from pages.ui.shown import Shown
@@ -53,10 +53,10 @@ def button(shown: Shown, i: int, j: int, key: str) -> None:
 def show(shown: Shown) -> None:
     """The dialog on the pair that the URL names; nothing where it names none. Comes last: its sentences end the page."""
     for key in (ONE, OTHER):
-        state.follow_url(key, shown.rows, None)
+        state.follow_url(key, shown.numbered, None)
     one, other = (st.session_state[key] for key in (ONE, OTHER))
     if one is not None and other is not None and one != other:
-        told = partial(_told, shown, shown.rows[one], shown.rows[other])
+        told = partial(_told, shown, shown.numbered[one], shown.numbered[other])
         st.dialog(t("collapse.why_title"), width="medium", icon=":material/help:", on_dismiss=_forget)(told)()
 
 
@@ -65,31 +65,26 @@ def _forget() -> None:
 
 
 # -- what is known of it -------------------------------------------------------------------------------------------------
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _eye(path: str, stamp: int, space: Space, _run: RunDir, _pictures: ImageSet) -> Eye:
+@state.kept(4)
+def _eye(run: RunDir, space: Space, _pictures: ImageSet) -> Eye:
     from simclr_core.encode import eye_of
 
-    return eye_of(twins.encoder(_run), space, _pictures)
+    return eye_of(twins.encoder(run), space, _pictures)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _colours(path: str, version: str, _pictures: ImageSet) -> np.ndarray:
+@state.kept(4)
+def _colours(run: RunDir, _pictures: ImageSet) -> np.ndarray:
     return colour_reference(_pictures.image)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _why(path: str, stamp: int, version: str, space: Space, i: int, j: int, _shown: Shown) -> Why:
-    run, pictures, pair = _shown.run, _shown.pictures, _pair(_shown, i, j)
+@state.kept(16)
+def _why(run: RunDir, space: Space, i: int, j: int, _shown: Shown) -> Why:
+    pictures, pair = _shown.pictures, _pair(_shown, i, j)
     assert pictures is not None
     assert pair is not None
-    eye = (
-        None
-        if run.latest_checkpoint is None or np.array_equal(pair[0], pair[1])
-        else _eye(path, stamp, space, run, pictures)
-    )
-    return explain(
-        pair[0], pair[1], colours=_colours(path, version, pictures), same_class=_shown.same_class(i, j), eye=eye
-    )
+    unasked = run.latest_checkpoint is None or np.array_equal(*pair)
+    eye = None if unasked else _eye(run, space, pictures)
+    return explain(*pair, colours=_colours(run, pictures), same_class=_shown.same_class(i, j), eye=eye)
 
 
 def _pair(shown: Shown, i: int, j: int) -> np.ndarray | None:
@@ -105,8 +100,7 @@ def _told(shown: Shown, i: int, j: int) -> None:
             st.info(shown.missing or t("collapse.why_no_picture"), icon=":material/info:")
             return
         with st.spinner(t("collapse.why_measuring")):
-            space = shown.found.space
-            why = _why(str(run.path), twins.encoder_stamp(run), rowdata.version(run), space, i, j, shown)
+            why = _why(run, shown.found.space, i, j, shown)
         regions([shown.title(row) for row in (i, j)], pair, why.seen)
         st.markdown("\n".join(f"- {label(sentence)}" for sentence in words(why)))
         if why.whole is not None:

@@ -14,6 +14,8 @@ from simclr_core.errors import ConfigError, sentence
 from simclr_core.registry import Choice, Params, make_params
 
 P = TypeVar("P", bound=Params)
+Meta = Mapping[str, Any]  # of a declared field
+Common = dict[str, Any]  # key, help and lifetime of a widget
 KEEP = "session"  # a half-filled form is still there after a look at another page
 
 
@@ -69,11 +71,11 @@ def prefill(record: Params, key: str) -> None:
 
 def widget(f: Field[Any], key: str, begin: Any, suggestion: Any = None) -> Any:
     """The widget of one declared field."""
-    meta = f.metadata
-    text, note = label(meta["label"]), label(meta["help"]) or None
+    meta, text = f.metadata, label(f.metadata["label"])
+    common = {"key": key, "help": label(meta["help"]) or None, "persist_state": KEEP}
     if meta["kind"] == "number" and meta["auto"] is not None:
-        return _auto(meta, text, note, key, begin, suggestion)
-    return _DRAW[meta["kind"]](meta, text, note, key, begin)
+        return _auto(meta, text, begin, suggestion, common)
+    return _DRAW[meta["kind"]](meta, text, begin, common)
 
 
 def choose(
@@ -116,47 +118,35 @@ def _default(f: Field[Any]) -> Any:
     return f.default if f.default is not MISSING else None
 
 
-def _auto(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any, suggestion: Any) -> Any:
+def _auto(meta: Meta, text: str, begin: Any, suggestion: Any, common: Common) -> Any:
     """A checkbox that means None, and the number once it is off."""
-    automatic = st.checkbox(
-        t("widgets.auto", field=text, auto=label(meta["auto"])),
-        begin is None,
-        key=f"{key}.auto",
-        help=note,
-        persist_state=KEEP,
-    )
-    if automatic:
+    name = t("widgets.auto", field=text, auto=label(meta["auto"]))
+    if st.checkbox(name, begin is None, **common | {"key": f"{common['key']}.auto"}):
         return None
     if begin is None:
         begin = suggestion if suggestion is not None else max(meta["low"], min(meta["high"], 1))
-    return _number(meta, text, note, key, begin)
+    return _number(meta, text, begin, common)
 
 
-def _number(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> Any:
+def _number(meta: Meta, text: str, begin: Any, common: Common) -> Any:
     low, high = meta["low"], meta["high"]
     if meta["integer"]:
-        return _whole(meta, text, note, key, int(begin))
+        return _whole(text, int(low), int(high), int(begin), meta["log"], common)
     if meta["log"] or high - low > 10:
         # A logarithmic range in one box: any value can be typed, a step is a tenth of where it starts.
         step = float(f"{begin / 10:.1g}") if begin else 0.001
-        return st.number_input(
-            text, float(low), float(high), float(begin), step, "%g", help=note, key=key, persist_state=KEEP
-        )
-    return st.slider(text, float(low), float(high), float(begin), 0.01, "%g", help=note, key=key, persist_state=KEEP)
+        return st.number_input(text, float(low), float(high), float(begin), step, "%g", **common)
+    return st.slider(text, float(low), float(high), float(begin), 0.01, "%g", **common)
 
 
-def _whole(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: int) -> int:
-    low, high = int(meta["low"]), int(meta["high"])
-    if meta["log"]:
-        powers = [2**i for i in range(33) if low <= 2**i <= high]
-        options = sorted({*powers, begin})
-        typed = st.selectbox(
-            text, options, options.index(begin), accept_new_options=True, help=note, key=key, persist_state=KEEP
+def _whole(text: str, low: int, high: int, begin: int, log: bool, common: Common) -> int:
+    if log:
+        options = sorted({*(2**i for i in range(33) if low <= 2**i <= high), begin})
+        return _typed(
+            text, st.selectbox(text, options, options.index(begin), accept_new_options=True, **common), low, high
         )
-        return _typed(text, typed, low, high)
-    if high - low <= 64:
-        return st.slider(text, low, high, begin, 1, help=note, key=key, persist_state=KEEP)
-    return st.number_input(text, low, high, begin, 1, help=note, key=key, persist_state=KEEP)
+    draw = st.slider if high - low <= 64 else st.number_input
+    return draw(text, low, high, begin, 1, **common)
 
 
 def _typed(text: str, value: int | str, low: int, high: int) -> int:
@@ -164,48 +154,34 @@ def _typed(text: str, value: int | str, low: int, high: int) -> int:
     try:
         return int(value)
     except ValueError:
-        raise ConfigError(
-            sentence(text, f"a whole number from {low} to {high}", value, "choose a value inside")
-        ) from None
+        rule = f"a whole number from {low} to {high}"
+        raise ConfigError(sentence(text, rule, value, "choose a value inside")) from None
 
 
-def _span(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> tuple[float, float]:
+def _span(meta: Meta, text: str, begin: Any, common: Common) -> tuple[float, float]:
     low, high = float(meta["low"]), float(meta["high"])
     step = 0.01 if high - low <= 2 else 0.05
-    return st.slider(
-        text, low, high, (float(begin[0]), float(begin[1])), step, "%g", help=note, key=key, persist_state=KEEP
-    )
+    return st.slider(text, low, high, (float(begin[0]), float(begin[1])), step, "%g", **common)
 
 
-def _option(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> str:
-    names = list(meta["values"])
+def _option(meta: Meta, text: str, begin: Any, common: Common) -> str:
     shown = meta["values"]
-    return st.selectbox(
-        text, names, names.index(begin), format_func=lambda n: label(shown[n]), help=note, key=key, persist_state=KEEP
-    )
+    return st.selectbox(text, shown, list(shown).index(begin), format_func=lambda n: label(shown[n]), **common)
 
 
-def _several(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> tuple[str, ...]:
+def _several(meta: Meta, text: str, begin: Any, common: Common) -> tuple[str, ...]:
     shown = meta["values"]
     chosen = st.pills(
-        text,
-        list(shown),
-        selection_mode="multi",
-        wrap=True,
-        default=list(begin),
-        format_func=lambda n: label(shown[n]),
-        help=note,
-        key=key,
-        persist_state=KEEP,
-    )
+        text, list(shown), selection_mode="multi", wrap=True, default=list(begin), format_func=lambda n: label(shown[n]), **common
+    )  # fmt: skip
     return tuple(name for name in shown if name in chosen)
 
 
-def _switch(meta: Mapping[str, Any], text: str, note: str | None, key: str, begin: Any) -> bool:
-    return st.toggle(text, bool(begin), help=note, key=key, persist_state=KEEP)
+def _switch(meta: Meta, text: str, begin: Any, common: Common) -> bool:
+    return st.toggle(text, bool(begin), **common)
 
 
-_DRAW: dict[str, Callable[[Mapping[str, Any], str, str | None, str, Any], Any]] = {
+_DRAW: dict[str, Callable[[Meta, str, Any, Common], Any]] = {
     "number": _number,
     "span": _span,
     "option": _option,

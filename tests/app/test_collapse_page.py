@@ -260,7 +260,7 @@ def test_pixels_are_compared_exactly(rng):
     image[2] = image[0]
     pictures = ImageSet(image=image, label=None, index=np.array([5, 6, 7]), spec="", split="test")
     table = EmbeddingTable(h=np.eye(3, 4, dtype=np.float32), z=None, index=np.array([7, 5, 6]))
-    shown = Shown(run=RunDir("none"), name="none", found=None)
+    shown = Shown(run=RunDir("none"), found=None)
     shown.__dict__.update(table=table, _pictures=(pictures, ""))
     assert lookalikes.pixel_difference(shown, 0, 1) == 0
     expected = np.abs(image[0].astype(float) - image[1]).mean()

@@ -45,7 +45,7 @@ def test_a_thumb_is_a_small_picture_that_the_browser_may_keep(client):
 
 def test_thumb_shows_the_picture_of_that_index(client, runs, monkeypatch):
     run = state.find_run("small")
-    pictures = routes.pictures(run)
+    pictures = state.pictures(run)
     assert np.array_equal(routes.picture(run, 5), pictures.image[pictures.index == 5][0])
 
 
@@ -118,9 +118,9 @@ def test_addresses_for_the_page_work_with_any_run_name(client):
     name = "with space 猫"
     run = state.find_run(name)
     for url in (
-        routes.thumb_url(run, name, 4),
-        routes.points_url(run, name, "pca-h"),
-        routes.values_url(run, name, "pca-h", "spread"),
+        routes.thumb_url(run, 4),
+        routes.points_url(run, "pca-h"),
+        routes.values_url(run, "pca-h", "spread"),
     ):
         answer = client.get("/" + url)
         assert answer.status_code == 200

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pages.ui import pairfigures, twins
+from pages.ui import pairfigures, state, twins
 from pages.ui.twins import BOTH
 from simclr_core.checkpoints import load_encoder
 from simclr_core.config import AugmentConfig, from_dict
@@ -54,7 +54,7 @@ def test_stored_views_are_drawn_again_identically(run, pairs):
 
 
 def test_the_recipe_beside_the_pairs_encodes_to_the_very_same_numbers(run, pairs):
-    pictures = twins._rows_of(load_for(run.config, "test"), pairs.index)
+    pictures = state.take(load_for(run.config, "test"), pairs.index)
     again = encode_pairs(
         load_encoder(run.path), pictures, augment=from_dict(AugmentConfig, pairs.augment), seed=pairs.seed
     )
@@ -71,11 +71,11 @@ def test_a_few_views_are_those_of_the_whole(run, pairs):
 def test_pictures_are_found_by_their_index_in_any_order():
     image = np.arange(4, dtype=np.uint8)[:, None, None, None].repeat(3, 3).repeat(8, 1).repeat(8, 2)
     images = ImageSet(image=image, label=None, index=np.array([30, 10, 20, 40]), spec="", split="test")
-    assert twins._rows_of(images, np.array([40, 10])).image[:, 0, 0, 0].tolist() == [3, 1]
+    assert state.take(images, np.array([40, 10])).image[:, 0, 0, 0].tolist() == [3, 1]
     with pytest.raises(DataError, match="index 11"):
-        twins._rows_of(images, np.array([10, 11]))
+        state.take(images, np.array([10, 11]))
     with pytest.raises(DataError, match="index 99"):
-        twins._rows_of(images, np.array([10, 99]))
+        state.take(images, np.array([10, 99]))
 
 
 @pytest.mark.parametrize("which", BOTH)
@@ -136,9 +136,8 @@ def test_nearest_others_of_all_fit_what_the_ranks_lost_to(rng):
 
 
 def test_an_encoder_is_read_once(run):
-    stamp = twins.encoder_stamp(run)
-    assert twins._encoder(str(run.path), stamp, "encoder") is twins._encoder(str(run.path), stamp, "encoder")
-    assert not twins._encoder(str(run.path), stamp, "untrained").module.training
+    assert twins.encoder(run) is twins.encoder(run)
+    assert not twins.encoder(run, "untrained").module.training
 
 
 def test_whole_table_agrees_with_the_encoder(run):
