@@ -51,7 +51,7 @@ def test_thumb_shows_the_picture_of_that_index(client, runs, monkeypatch):
 
 def test_pictures_are_found_by_index_in_any_order(tiny_images, monkeypatch):
     shuffled = tiny_images.take(np.random.default_rng(0).permutation(40))
-    monkeypatch.setattr(routes, "pictures", lambda run: shuffled)
+    monkeypatch.setattr(state, "pictures", lambda run: shuffled)
     for i in (0, 7, 39):
         assert np.array_equal(routes.picture(None, i), tiny_images.image[i])
 
