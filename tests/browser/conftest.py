@@ -27,24 +27,6 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
-def trained_checkpoint(runs_folder: Path) -> Path:
-    """A checkpoint of a two-epoch run on digits, inside the folder of runs."""
-    command = [
-        sys.executable,
-        "-m",
-        "simclr_core",
-        "train",
-        "--images",
-        "digits",
-        "--out",
-        str(runs_folder / "trained"),
-    ]
-    settings = ["--set", "train.epochs=2", "train.batch_size=64", "--threads", "1"]
-    subprocess.run([*command, *settings], cwd=ROOT, check=True, capture_output=True, timeout=300)
-    return sorted(runs_folder.glob("trained/checkpoints/*/model.safetensors"))[-1]
-
-
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

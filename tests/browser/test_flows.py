@@ -8,6 +8,7 @@ import pytest
 
 from tests.app.test_shell import page_names
 from tests.browser.conftest import settle
+from tests.pair_runs import build_encoded_run
 
 pytestmark = pytest.mark.browser
 
@@ -57,11 +58,12 @@ def test_uploaded_embeddings_open_as_a_run(visit, tmp_path):
     page.get_by_text("These embeddings came without pictures.").wait_for()
 
 
-def test_an_encoder_file_is_prepared_in_its_own_process_and_opens(visit, trained_checkpoint):
+def test_an_encoder_file_is_prepared_in_its_own_process_and_opens(visit, runs_folder):
+    file = next(build_encoded_run(runs_folder / "encoded").path.glob("checkpoints/*/model.safetensors"))
     page = visit("/")
     page.locator(".st-key-home-load_encoder button").first.click()
     path = page.get_by_label("Path of the checkpoint")
-    path.fill(str(trained_checkpoint))
+    path.fill(str(file))
     path.press("Enter")
     page.locator(".st-key-home-encoder-source input").click()
     page.get_by_role("option", name="Handwritten digits, 8×8").click()
@@ -70,4 +72,4 @@ def test_an_encoder_file_is_prepared_in_its_own_process_and_opens(visit, trained
     page.locator(".st-key-home-prepare button:not([disabled])").first.click()
     page.wait_for_function("location.search.includes('run=prepared')", timeout=180_000)
     page.get_by_alt_text("map of").first.wait_for(timeout=60_000)
-    assert (trained_checkpoint.parents[3] / "prepared" / "embeddings" / "encoder.npz").exists()
+    assert (runs_folder / "prepared" / "embeddings" / "encoder.npz").exists()

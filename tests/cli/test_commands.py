@@ -1,11 +1,13 @@
 """The command line from outside: one JSON object on stdout, logs on stderr, exit codes, and a run that survives being killed."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +37,11 @@ def call(*args: str) -> subprocess.CompletedProcess:
 
 
 def answer(*args: str) -> dict:
-    done = call(*args, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    """The JSON of a verb, run in this process: starting another takes longer than most verbs."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main([*args, "--json"]) == 0
+    return json.loads(out.getvalue())
 
 
 # Steps after which a run of 60 is killed; `make reliability` asks for more of them.
@@ -60,7 +64,9 @@ def pictures(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def run(pictures, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "small"
-    result = answer("train", "--images", pictures, "--out", str(out), "--set", *FAST)
+    done = call("train", "--images", pictures, "--out", str(out), "--json", "--set", *FAST)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
     assert result.keys() >= TRAIN_KEYS
     assert result["steps"] == 6
     assert result["loss_ceiling"] == pytest.approx(np.log(63))
@@ -91,7 +97,7 @@ def test_encode_pairs_diagnose_map_probe_inspect(run, pictures, tmp_path):
     assert answer("encode", "--encoder", str(run), "--images", pictures, "--split", "test", "--out", emb)["n"] == 40
     assert set(np.load(emb).files) >= {"h", "z", "index", "label"}
     assert answer("pairs", "--encoder", str(run), "--images", pictures, "--views", "4", "--out", pair)["views"] == 4
-    assert call("pairs", "--encoder", str(run), "--images", pictures, "--views", "1", "--out", pair).returncode == 2
+    assert main(["pairs", "--encoder", str(run), "--images", pictures, "--views", "1", "--out", pair]) == 2
     report = answer("diagnose", emb, "--pairs", pair, "--run", str(run), "--space", "z")
     assert report["causes"] == report["causes_of"]["z"]
     assert bool(report["causes"]) == (report["verdict"] != "healthy")
@@ -273,7 +279,7 @@ def test_pause_waits_resume_goes_on_and_stop_leaves_a_result(pictures, tmp_path)
     wait_for("running")
     while not read_metrics(run.metrics_path):
         time.sleep(0.02)
-    assert call("train", "--out", str(run.path), "--resume").returncode == 2  # one trainer a run
+    assert main(["train", "--out", str(run.path), "--resume"]) == 2  # one trainer a run
     run.ask("pause")
     wait_for("paused")
     step = run.status()["step"]
