@@ -33,7 +33,7 @@ def shown(at) -> str:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("name", page_names())
-def test_a_page_opens_and_changes_nothing(open_class_page, tmp_path, name, lang):
+def test_a_page_opens_changes_nothing_and_names_no_file(open_class_page, tmp_path, name, lang):
     before = sorted(p for p in tmp_path.rglob("*"))
     at = open_class_page(name, lang=lang)
     assert not at.exception
@@ -43,11 +43,7 @@ def test_a_page_opens_and_changes_nothing(open_class_page, tmp_path, name, lang)
     }
     assert not at.get("file_uploader")
     assert sorted(p for p in tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize("name", page_names())
-def test_no_page_names_a_file(open_class_page, tmp_path, name):
-    text = shown(open_class_page(name))
+    text = shown(at)
     assert "/srv" not in text
     assert "private place" not in text
     assert str(tmp_path) not in text

@@ -1,6 +1,7 @@
 """The shell: one list of pages, the run and the language in the URL, errors as sentences, light imports."""
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,27 +25,37 @@ def test_every_page_file_is_listed_and_every_listed_page_is_a_file():
     assert set(page_names()) == files
 
 
+@pytest.fixture(scope="module")
+def opened() -> dict:
+    """What the pages opened so far say, by name, language and run."""
+    return {}
+
+
+def said(at) -> list[list[str]]:
+    return [[e.value for e in kind] for kind in (at.title, at.markdown)]
+
+
 @pytest.mark.parametrize("run", ["small", None])
 @pytest.mark.parametrize("lang", languages())
 @pytest.mark.parametrize("name", page_names())
-def test_every_page_opens_with_and_without_a_run(open_page, name, lang, run):
+def test_every_page_opens_with_and_without_a_run(open_page, opened, name, lang, run):
     at = open_page(name, run=run, lang=lang)
     assert not at.exception
     assert at.main.children, "never an empty screen"
+    opened[name, lang, run] = said(at)
 
 
 @pytest.mark.parametrize("name", page_names())
-def test_every_page_opens_in_a_language_that_says_nothing_yet(open_page, tmp_path, monkeypatch, name):
+def test_every_page_opens_in_a_language_that_says_nothing_yet(open_page, opened, tmp_path, monkeypatch, name):
     for path in text.FOLDER.glob("*.toml"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "eo.toml").write_text('[language]\nname = "Esperanto"\ntag = "eo"\n[labels]\nMap = "Mapo"\n')
     monkeypatch.setattr(text, "FOLDER", tmp_path)
-    english = open_page(name)
+    english = opened.get((name, "en", "small")) or said(open_page(name))
     at = open_page(name, lang="eo")
     assert not at.exception
     assert at.session_state["lang"] == "eo"
-    assert [e.value for e in at.title] == [e.value for e in english.title]
-    assert [e.value for e in at.markdown] == [e.value for e in english.markdown]
+    assert said(at) == english
 
 
 @pytest.mark.parametrize(("lang", "title"), [("en", "Map"), ("zh", "特征地图")])
@@ -111,3 +122,26 @@ def test_the_shell_and_the_server_import_no_heavy_module():
     code = "import sys, app, pages.ui.state, pages.ui.jobs, pages.ui.widgets; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "umap", "sklearn", "openTSNE"} & set(done.stdout.split())
+
+
+LIGHT = """
+import json, sys
+from streamlit.testing.v1 import AppTest
+found = {}
+for page in ("temperature", "queue", "lab", "worksheet"):
+    at = AppTest.from_file("pages/shell.py", default_timeout=60)
+    at.switch_page(f"{page}.py").run()
+    if page == "worksheet":
+        at.segmented_control(key="exercise").set_value("6").run()
+    assert not at.exception, at.exception
+    found[page] = [m for m in ("torch", "umap", "sklearn", "scipy") if m in sys.modules]
+import queue
+assert "SimpleQueue" in dir(queue), "a page of this name hides the module"
+print(json.dumps(found))
+"""
+
+
+def test_pages_that_compute_in_the_browser_load_no_heavy_library():
+    done = subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"temperature": [], "queue": [], "lab": [], "worksheet": []}

@@ -1,8 +1,6 @@
 """The temperature page: opens in every state, reads and clamps the URL, and loads no heavy library."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -195,16 +193,3 @@ def test_every_part_of_a_view_lives_in_the_url(open_page):
 def test_the_batch_form_has_no_diagonal():
     made = batch("x", "X", "note", np.eye(4), sim.interleaved_partner(2))
     assert [made["similarity"][i][i] for i in range(4)] == [None] * 4
-
-
-def test_heavy_libraries_stay_out():
-    """Running the page, with a run loaded or without, imports neither torch nor UMAP nor scikit-learn."""
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest\n"
-        "at = AppTest.from_file('pages/shell.py', default_timeout=60).run()\n"
-        "at.switch_page('temperature.py').run()\n"
-        "assert not at.exception, at.exception\n"
-        "print([m for m in ('torch', 'umap', 'sklearn', 'scipy') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "[]", done.stderr
