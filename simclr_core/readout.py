@@ -191,24 +191,20 @@ def readout_to_json(found: Mapping[Space, Mapping[str, Mean | None]]) -> dict[st
 _HEAD = "Chen et al. 2020, section 4.2 and table 3"
 
 
-def _yes_no(en: str, zh: str, run: Callable[[Drawn], np.ndarray]) -> Readout:
-    return Readout(label=Label(en, zh), run=run, scale=YES_NO, source=_HEAD)
+def _entry(label: Label, scale: Scale, run: Callable[[Drawn], np.ndarray]) -> Readout:
+    return Readout(label=label, run=run, scale=scale, source=_HEAD)
 
 
 def _jitter(column: int) -> Callable[[Drawn], np.ndarray]:
     return lambda drawn: drawn.jitter[:, column]
 
 
-def _amount(label: Label, run: Callable[[Drawn], np.ndarray]) -> Readout:
-    return Readout(label=label, run=run, scale=AMOUNT, source=_HEAD)
-
-
 READOUTS: dict[str, Readout] = {
-    "flipped": _yes_no("Flipped?", "翻转了吗？", lambda d: d.flipped),
-    "grey": _yes_no("Grey?", "变灰度了吗？", lambda d: d.grey),
-    "blurred": _yes_no("Blurred?", "模糊了吗？", lambda d: d.sigma > 0),
-    "area": _amount(Label("Crop: area", "裁剪：面积"), lambda d: d.area),
-    "across": _amount(Label("Crop: place across", "裁剪：水平位置"), lambda d: d.across),
-    "down": _amount(Label("Crop: place down", "裁剪：垂直位置"), lambda d: d.down),
-    **{name: _amount(label, _jitter(column)) for column, (name, label) in enumerate(JITTER_PARTS.items())},
+    "flipped": _entry(Label("Flipped?", "翻转了吗？"), YES_NO, lambda d: d.flipped),
+    "grey": _entry(Label("Grey?", "变灰度了吗？"), YES_NO, lambda d: d.grey),
+    "blurred": _entry(Label("Blurred?", "模糊了吗？"), YES_NO, lambda d: d.sigma > 0),
+    "area": _entry(Label("Crop: area", "裁剪：面积"), AMOUNT, lambda d: d.area),
+    "across": _entry(Label("Crop: place across", "裁剪：水平位置"), AMOUNT, lambda d: d.across),
+    "down": _entry(Label("Crop: place down", "裁剪：垂直位置"), AMOUNT, lambda d: d.down),
+    **{name: _entry(label, AMOUNT, _jitter(column)) for column, (name, label) in enumerate(JITTER_PARTS.items())},
 }

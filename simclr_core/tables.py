@@ -43,13 +43,14 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray | None], about: 
     write_atomic(Path(path), buffer.getvalue())
 
 
-def _about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The JSON text beside the arrays; {} where there is none, or where another program meant something else by the name."""
+def _about(arrays: Mapping[str, np.ndarray], **kinds: type) -> dict[str, Any]:
+    """What the JSON text beside the arrays says by these names; only that where another program meant something else by it."""
     try:
         found = json.loads(str(arrays[ABOUT]))
     except (KeyError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    said = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in said if isinstance(value, kinds.get(name, ()))}
 
 
 def _float(arrays: Mapping[str, np.ndarray], name: str, axes: str = "n, d") -> np.ndarray | None:
@@ -95,16 +96,13 @@ def load_embeddings(path: str | Path) -> EmbeddingTable:
         raise DataError(sentence("file", "an npz with the matrix `h` or `z`", found, "rename the matrix to h"))
     n = len(h) if h is not None else len(z) if z is not None else 0
     index = _column(arrays, "index")
-    about = _about(arrays)
+    about = _about(arrays, class_names=list, encoder=str, spec=str, split=str)
     return EmbeddingTable(
         h=h,
         z=z,
         label=_column(arrays, "label"),
         index=np.arange(n) if index is None else index,
-        class_names=tuple(about.get("class_names", ())),
-        encoder=about.get("encoder", path.stem),
-        spec=about.get("spec", ""),
-        split=about.get("split", ""),
+        **{"encoder": path.stem} | about | {"class_names": tuple(map(str, about.get("class_names", ())))},
     )
 
 
@@ -128,8 +126,7 @@ def load_pairs(path: str | Path) -> PairTable:
     n = max((len(m) for m in matrices.values() if m is not None), default=0)
     index = _column(arrays, "index")
     columns: dict[str, Any] = {"label": _column(arrays, "label"), "index": np.arange(n) if index is None else index}
-    known = {k: v for k, v in _about(arrays).items() if k in ("encoder", "seed", "augment")}
-    return PairTable(**matrices, **columns, **known)
+    return PairTable(**matrices, **columns, **_about(arrays, encoder=str, seed=int, augment=dict))
 
 
 def about_map(m: Map) -> dict[str, Any]:

@@ -154,3 +154,14 @@ def test_a_damaged_member_of_an_npz_is_a_sentence(rng, tmp_path):
     path.write_bytes(raw)
     with pytest.raises(DataError, match="cannot be read"):
         load_embeddings(path)
+
+
+@pytest.mark.parametrize(
+    "about", ['{"class_names": 5, "encoder": ["x"], "seed": "one", "augment": 3}', "[1]", "not json"]
+)
+def test_what_another_program_calls_about_is_not_believed(rng, tmp_path, about):
+    x = rng.normal(size=(4, 3))
+    np.savez(tmp_path / "x.npz", h=x, z_a=x, z_b=x, about=np.array(about))
+    table, pairs = load_embeddings(tmp_path / "x.npz"), load_pairs(tmp_path / "x.npz")
+    assert (table.class_names, table.encoder, table.split) == ((), "x", "")
+    assert (pairs.seed, pairs.augment) == (0, {})
