@@ -53,8 +53,14 @@ def _add_split(parser: Parser) -> None:
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(sentence("--seed", "a whole number from 0", text, "choose another"))
+        raise argparse.ArgumentTypeError(sentence("it", "a whole number from 0", text, "choose another"))
     return int(text)
+
+
+def _some(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(sentence("it", "a path", text, "name a file or folder"))
+    return text
 
 
 def _add_seed(parser: Parser) -> None:
@@ -67,7 +73,7 @@ def _add_set(parser: Parser, metavar: str, about: str) -> None:
 
 def _train(p: Parser) -> None:
     p.add_argument("--images", metavar="SPEC", help=SPECS)
-    p.add_argument("--out", required=True, help="the run directory")
+    p.add_argument("--out", type=_some, required=True, help="the run directory")
     p.add_argument("--recipe", help=f"settings to begin with: {', '.join(RECIPES)}")
     p.add_argument("--config", help="a JSON file with the settings")
     _add_set(p, "a.b=v", "change single settings (docs/configuration.md)")
@@ -79,7 +85,7 @@ def _train(p: Parser) -> None:
 def _encode(p: Parser) -> None:
     _add_encoder(p)
     _add_split(p)
-    p.add_argument("--out", required=True, help="an .npz file: h, z, index, label")
+    p.add_argument("--out", type=_some, required=True, help="an .npz file: h, z, index, label")
     _add_job(p)
 
 
@@ -87,9 +93,9 @@ def _pairs(p: Parser) -> None:
     _add_encoder(p)
     _add_split(p)
     p.add_argument("--views", type=int, default=2)
-    p.add_argument("--most", type=int, default=512, help="at most so many pictures")
+    p.add_argument("--most", type=_natural, default=512, help="at most so many pictures")
     _add_seed(p)
-    p.add_argument("--out", required=True, help="an .npz file: z_a, z_b, h_a, h_b")
+    p.add_argument("--out", type=_some, required=True, help="an .npz file: z_a, z_b, h_a, h_b")
     _add_job(p)
 
 
@@ -100,7 +106,7 @@ def _invariance(p: Parser) -> None:
         "--ask", choices=QUESTIONS, default=QUESTIONS[0], help="by default, which operation costs most distance"
     )
     p.add_argument("--operation", default="crop", help=f"for --ask sweep: {', '.join(OPERATIONS)}")
-    p.add_argument("--most", type=int, default=PICTURES, help="at most so many pictures")
+    p.add_argument("--most", type=_natural, default=PICTURES, help="at most so many pictures")
     _add_seed(p)
     p.add_argument("--untrained", action="store_true", help="also the same architecture before training")
     p.add_argument("--out", help="a JSON file to write the answer to as well")
@@ -124,7 +130,7 @@ def _map(p: Parser) -> None:
     _add_seed(p)
     _add_set(p, "name=v", "the method's parameters")
     kinds = " or ".join(f".{kind}" for kind in EXPORTS)
-    p.add_argument("--out", required=True, help=f"a file by its suffix, {kinds}: index, x, y (z), label")
+    p.add_argument("--out", type=_some, required=True, help=f"a file by its suffix, {kinds}: index, x, y (z), label")
     _add_job(p)
 
 
@@ -148,7 +154,7 @@ def _inspect(p: Parser) -> None:
 def _prepare(p: Parser) -> None:
     _add_encoder(p)
     _add_split(p)
-    p.add_argument("--out", required=True, help="the run directory to make")
+    p.add_argument("--out", type=_some, required=True, help="the run directory to make")
 
 
 def _bench(p: Parser) -> None:
@@ -160,7 +166,10 @@ def _bench(p: Parser) -> None:
 
 def _zoo(p: Parser) -> None:
     p.add_argument(
-        "--out", default="runs", help="folder of the runs; what is trained there is judged again, not trained"
+        "--out",
+        type=_some,
+        default="runs",
+        help="folder of the runs; what is trained there is judged again, not trained",
     )
     p.add_argument("--seeds", type=int, default=3, help="runs of each entry")
     p.add_argument("--only", nargs="+", metavar="NAME", help=f"entries: {', '.join(ZOO)}")
@@ -178,13 +187,16 @@ def _sheet(p: Parser) -> None:
     p.add_argument("--temperature", type=float, default=TEMPERATURES[0], help=", ".join(map(str, TEMPERATURES)))
     p.add_argument("--lang", choices=tuple(TAGS), default="en")
     p.add_argument("--key", action="store_true", help="add the answers, on a page of their own")
-    p.add_argument("--out", required=True, help="an .html file")
+    p.add_argument("--out", type=_some, required=True, help="an .html file")
 
 
 def _report(p: Parser) -> None:
     p.add_argument("run", metavar="RUN", help="the run directory")
     p.add_argument(
-        "--out", required=True, help="a .html file (its numbers go into the .json beside it), or a .json alone"
+        "--out",
+        type=_some,
+        required=True,
+        help="a .html file (its numbers go into the .json beside it), or a .json alone",
     )
     p.add_argument("--lang", choices=Label._fields, default="en")
     _add_job(p)

@@ -246,8 +246,10 @@ class Learner:
             self.scaler.unscale_(part)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip_norm or math.inf)
         self.optimizer.set_rate(rate)
-        for part in self.optimizer.parts:
-            self.scaler.step(part)
+        # Where a scaled gradient overflowed, no part may step: the norm, and what was clipped by it, are no numbers.
+        if not self.scaler.is_enabled() or torch.isfinite(norm):
+            for part in self.optimizer.parts:
+                self.scaler.step(part)
         self.scaler.update()
         for average in (self.average, self.key_encoder):
             if average is not None:

@@ -170,6 +170,11 @@ class PairTable:
         _same_length(len(self.index), **{name: getattr(self, name) for name in columns})
         if not self.spaces:
             raise DataError("a pair table must hold `z_a` and `z_b`, or `h_a` and `h_b`; got neither pair")
+        for s in self.spaces:
+            (a, b), more = self.space(s), getattr(self, s + "_more")
+            if a.shape != b.shape or (more is not None and more.shape[2:] != a.shape[1:]):
+                found = ", ".join(str(x.shape) for x in (a, b, more) if x is not None)
+                raise DataError(sentence(f"{s}_a, {s}_b", "of one width", found, "encode all views with one encoder"))
 
     @property
     def spaces(self) -> tuple[Space, ...]:

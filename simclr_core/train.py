@@ -92,15 +92,12 @@ class Training:
 
     # -- the run directory -------------------------------------------------------------------------------------------
     def _open(self, run: RunDir, resume: bool) -> None:
-        identity = run_id(self.config, self.images.digest)
-        known = run.info.get("run_id")
         if self.run is not None and not resume:
             run.require_new("add --resume or choose another name")
-        if resume and known is not None and known != identity:
-            remedy = "resume with the configuration and pictures it began with, or choose another name"
-            raise RunError(sentence("out", f"a run with this configuration (id {identity})", known, remedy))
+        if resume:
+            require_same(run, self.config, self.images.digest)
         if self.run is not None and not run.exists:
-            self._begin(run, identity)
+            self._begin(run, run_id(self.config, self.images.digest))
         if resume:
             self._restore(run)
         if self.run is not None:
@@ -298,6 +295,16 @@ def train(config: RunConfig, images: ImageSet, *, run: RunDir | None = None, res
         loss is no longer finite (raised while iterating).
     """
     return Training(config, images, run=run, resume=resume)
+
+
+def require_same(run: RunDir, config: RunConfig, digest: str) -> None:
+    """Refuse to go on with a run that began otherwise, or that was not trained here; `config` is resolved."""
+    known, identity = run.info.get("run_id"), run_id(config, digest)
+    if "imported" in run.info:
+        raise RunError(sentence("out", "a run that was trained here", str(run.path), "begin a new one to train"))
+    if known is not None and known != identity:
+        remedy = "resume with the configuration and pictures it began with, or choose another name"
+        raise RunError(sentence("out", f"a run with this configuration (id {identity})", known, remedy))
 
 
 def _read_checkpoint(folder: Path, device: torch.device) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

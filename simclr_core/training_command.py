@@ -63,6 +63,10 @@ def train(args: Namespace) -> dict[str, Any] | None:
     if not args.resume:
         run.require_new("add --resume or choose another name")
     config = _run_config(args, run)
+    if args.resume:  # asked before anything is written, the pictures taken for what they were
+        from simclr_core.train import require_same
+
+        require_same(run, config.resolved(run.info.get("images", 1)), run.info.get("data_digest", ""))
     with joined(config.train.device) as ranks:
         if not ranks.first:
             _help_train(args, config, run, ranks)

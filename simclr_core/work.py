@@ -18,6 +18,7 @@ from simclr_core.store import JobDir, RunDir
 STATUS_SECONDS = 0.25  # how often a job tells its progress at most
 # What the system says of a path that a person chose.
 REFUSED = {
+    errno.EEXIST,
     errno.ENAMETOOLONG,
     errno.EACCES,
     errno.EPERM,

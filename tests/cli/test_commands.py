@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -159,22 +160,36 @@ def test_the_same_numbers_as_the_pages_read(run, pictures, tmp_path):
         (["probe", "--encoder", "pixels", "--images", "digits", "--labels", "0"], "label"),
         (["sheet", "--out", "/dev/null/sheet.html"], "path"),
         (["diagnose", 5000 * "a"], "path"),
+        (["diagnose", "EMB", "--pairs", "UNEVEN"], "of one width"),
     ],
 )
 def test_a_bad_input_is_one_sentence_and_exit_2(args, says, tmp_path, capsys):
-    import re
-
-    code = main([a.replace("OUT", str(tmp_path / "out")) for a in args])
+    z = np.random.default_rng(0).standard_normal((60, 8))
+    np.savez(tmp_path / "emb.npz", z=z), np.savez(tmp_path / "uneven.npz", z_a=z, z_b=z[:, :5])
+    places = {"OUT": "out", "EMB": "emb.npz", "UNEVEN": "uneven.npz"}
+    code = main([re.sub("OUT|EMB|UNEVEN", lambda m: str(tmp_path / places[m[0]]), a) for a in args])
     err = capsys.readouterr().err
     assert code == 2
     assert re.search(says, err)
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    "option", [["--out", ""], ["--out", "x.npz", "--most", "-3"], ["--out", "x.npz", "--seed", "-1"]]
+)
+def test_an_option_that_means_nothing_is_refused_before_any_work(option, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["pairs", "--encoder", "e", "--images", "digits", *option])
+    assert ended.value.code == 2
+    assert "must be" in capsys.readouterr().err
+
+
 def test_a_refusal_leaves_a_finished_run_as_it_is(run, pictures):
     for verb in (["train", "--images", pictures], ["prepare", "--encoder", str(run), "--images", pictures]):
         assert main([*verb, "--out", str(run)]) == 2
         assert RunDir(run).status()["state"] == "done"
+    assert main(["train", "--out", str(run), "--resume", "--set", "train.epochs=9"]) == 2
+    assert RunDir(run).status()["state"] == "done"
 
 
 def test_a_job_that_is_stopped_still_prints_one_object(tmp_path, monkeypatch, capsys):
@@ -218,6 +233,8 @@ def test_prepare_makes_a_run_from_an_encoder_file(run, pictures, tmp_path):
     out = tmp_path / "opened"
     assert answer("prepare", "--encoder", str(weights), "--images", pictures, "--out", str(out))["n"] == 40
     assert (out / "embeddings" / "report.json").exists()
+    assert main(["train", "--out", str(out), "--resume"]) == 2  # there is no state to go on from
+    assert RunDir(out).status()["state"] == "done"
 
 
 def test_a_prepared_run_shows_the_pictures_it_was_prepared_with(run, pictures, tmp_path):

@@ -151,6 +151,17 @@ def test_a_learned_temperature_moves_and_a_scheduled_one_arrives(config, tiny_im
     assert temperature_at(there_and_back, 10, 11) == pytest.approx(0.1)
 
 
+def test_a_scaled_gradient_that_overflows_in_one_part_moves_no_part(config, tiny_images):
+    made = learner(config, tiny_images, "train.precision=fp16", "train.optimizer=muon")
+    before = {k: v.clone() for k, v in made.model.named_parameters()}
+    made.scaler.scale(made.model(torch.rand(8, 3, 16, 16))[1].square().sum()).backward()
+    next(made.model.parameters()).grad.fill_(torch.inf)
+    scale = made.scaler.get_scale()
+    assert not torch.isfinite(made._update(1.0))
+    assert all(torch.equal(before[k], v) for k, v in made.model.named_parameters())
+    assert made.scaler.get_scale() < scale
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "sgd", "lars"])
 def test_half_precision_trains(config, tiny_images, optimizer, precision):
