@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Real, UInt8
 from torch import Tensor
 
 from simclr_core.config import AugmentConfig
@@ -34,7 +34,7 @@ class Draws:
     """What was drawn for each of b views: with its picture, all that a view depends on.
 
     Attributes:
-        box: top, left, height and width of the crop in pixels.
+        box: top, left, height and width of the crop in pixels; whole numbers where they were drawn.
         flipped: whether the view is mirrored.
         jitter: factors of brightness, contrast and saturation (1 changes nothing); turn of the hue as a share of the
             circle (0 changes nothing). Columns as in `JITTER`.
@@ -43,7 +43,7 @@ class Draws:
         sigma: of the blur in pixels; 0 is no blur.
     """
 
-    box: Int[Tensor, "b 4"]
+    box: Real[Tensor, "b 4"]
     flipped: Bool[Tensor, " b"]
     jitter: Float[Tensor, "b 4"]
     order: Int[Tensor, "b 4"]
@@ -175,20 +175,25 @@ def _jitter_draws(b: int, config: AugmentConfig, generator: torch.Generator) -> 
 
 # -- crop and flip: two matrix products for each image -------------------------------------------------------------------
 class _Axis(NamedTuple):
-    """One axis of the crops: where the view's pixels lie and the picture's are, in units of the wider of the two."""
+    """One axis of the crops: where the view's pixels lie and the picture's are, in units of the wider of the two.
+
+    Triangles of width 1 on whole pixels add up to 1; where they are wider, or a crop begins within a pixel, they may not.
+    """
 
     centre: Float[Tensor, "b s"]
     pixel: Float[Tensor, "b source"]
+    uneven: bool
 
     def weights(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n s source"]:
         """Bilinear weights with antialiasing: a triangle as wide as a shrunken pixel, within the crop alone."""
         weight = (1 - (self.pixel[rows, None] - self.centre[rows, :, None]).abs_()).clamp_(min=0)
-        if self.pixel.shape[1] > self.centre.shape[1]:  # triangles of width 1 add up to 1, wider ones not at a border
+        if self.uneven:
             weight.mul_(weight.sum(-1, keepdim=True).reciprocal_())
         return weight
 
 
 def _axis(start: Tensor, length: Tensor, source: int, size: int, mirrored: Tensor | None = None) -> _Axis:
+    uneven = source > size or start.is_floating_point()
     start, length = start.float()[:, None], length.float()[:, None]
     step = length / size
     out = torch.arange(size, device=start.device).expand(len(start), -1)
@@ -198,7 +203,7 @@ def _axis(start: Tensor, length: Tensor, source: int, size: int, mirrored: Tenso
     pixel = torch.arange(source, device=start.device) - start
     inside = (pixel >= 0) & (pixel < length)
     unit = step.clamp(min=1)
-    return _Axis(centre / unit, torch.where(inside, pixel, math.inf) / unit)
+    return _Axis(centre / unit, torch.where(inside, pixel, math.inf) / unit, uneven)
 
 
 def _separable(x: Tensor, vertical: Tensor, horizontal: Tensor) -> Float[Tensor, "b 3 s t"]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from simclr_core.augment import draw
 from simclr_core.checkpoints import Encoder
@@ -78,6 +78,19 @@ def pixel_distance(a: UInt8[np.ndarray, "n s s 3"], b: UInt8[np.ndarray, "n s s 
     """Root mean square difference of the values in [0, 1] of every two pictures: 0 = the same, 1 = black and white."""
     gap = (a.astype(np.float64) - b) / 255
     return np.sqrt((gap**2).mean(axis=(1, 2, 3)))
+
+
+def contests(apart: Float[np.ndarray, " n"], *, seed: int, rounds: int = 5) -> Int[np.ndarray, "rounds 2"]:
+    """Rows to choose between, two a round in a random order: one of the nearest third, one of the furthest; none comes twice.
+
+    Args:
+        apart: how far the two views of each of n ≥ 3 pictures lie apart.
+        rounds: a third of n at most.
+    """
+    order, third = np.argsort(apart), len(apart) // 3
+    rng = np.random.default_rng(seed)
+    near, far = (rng.choice(rows, min(rounds, third), replace=False) for rows in (order[:third], order[-third:]))
+    return rng.permuted(np.stack([near, far], axis=1), axis=1)
 
 
 def disjoint_crops(augment: AugmentConfig, side: int, *, pairs: int = PAIRED_CROPS, seed: int = 0) -> float:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, state, twins, viewmatch
+from pages.ui import figures, state, twins, viewmatch, viewmorph
 from pages.ui.classroom import public
-from pages.ui.gallery import Tile, gallery
+from pages.ui.components.views import Hands
+from pages.ui.components.views import packed as packed_hands
+from pages.ui.frame import error_frame
 from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.text import escape_markdown, label, t
-from pages.ui.viewrecipe import packed
 from pages.ui.widgets import KEEP, figure_with_table
 from simclr_core.config import AugmentConfig
 from simclr_core.errors import SimclrError
@@ -29,6 +30,7 @@ BUNDLED = ("emoji", "demo")  # the coloured ones first
 OWN, SAME = "run", "same"
 LAST_SEED = 9999
 SPACES = ("h", "z")
+BETWEEN = 4  # places of each operation at which distances are measured
 
 
 class Looked(NamedTuple):
@@ -124,28 +126,32 @@ def _encoders(run: RunDir | None, images: ImageSet) -> dict[str, Encoder]:
 
 # -- the pair ------------------------------------------------------------------------------------------------------------
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _strips(
-    stamp: tuple[Any, ...], rows: tuple[int, int], recipe: str, seed: int, _looked: Looked, _augment: AugmentConfig
-) -> Any:
+def _strips(views: str, hands: str, _hands: Hands, _looked: Looked, _augment: AugmentConfig) -> Any:
     import torch
 
     from simclr_core.viewsteps import strips
 
     torch.set_num_threads(1)
-    pictures = _looked.images.image[list(rows)]
-    return strips(pictures, _augment, _looked.encoders, seed=seed, size=_looked.size)
+    pictures = _looked.images.image[list(_looked.rows)]
+    return strips(
+        pictures, _augment, _looked.encoders, seed=_looked.seed, size=_looked.size, hands=_hands, between=BETWEEN
+    )
 
 
+@st.fragment
 def show(looked: Looked, augment: AugmentConfig) -> None:
     """Both views step by step, then their distance."""
-    both: tuple[Strip, Strip] = _strips(looked.stamp, looked.rows, packed(augment), looked.seed, looked, augment)
-    grid = st.grid(2, min_column_width=360, gap="medium")
-    for number, strip in enumerate(both, 1):
-        with grid.cell(), st.container(border=True):
-            st.subheader(t("pairs.view", number=number))
-            _strip(strip)
-    st.caption(t("views.distance_how"))
-    _pair(looked, both, augment)
+    with error_frame():
+        views = viewmorph.stamp(looked, augment)
+        hands = viewmorph.hands_on(views)
+        both: tuple[Strip, Strip] = _strips(views, packed_hands(hands), hands, looked, augment)
+        viewmorph.show(looked, both, hands, views)
+        with st.expander(t("common.as_table"), icon=":material/table_rows:"):
+            for number, strip in enumerate(both, 1):
+                st.markdown(f"**{t('pairs.view', number=number)}**")
+                _strip(strip)
+            st.caption(t("views.distance_how"))
+        _pair(looked, both, augment)
 
 
 def drawn(step: Step) -> str:
@@ -162,17 +168,16 @@ def drawn(step: Step) -> str:
 
 
 def _strip(strip: Strip) -> None:
-    """The picture after each step; a line a step with what was drawn, what it removed, and how far it moved the picture."""
+    """A line a step with what was drawn, what it removed, and how far it moved the picture."""
     done = [(t("pairs.original_short"), "", t("views.nothing_yet"))]
     for step in strip.steps:
         operation = OPERATIONS[step.operation]
         done.append((label(operation.label), drawn(step), label(operation.help)))
-    moved, tiles, rows = strip.moved(), [], []
+    moved, rows = strip.moved(), []
     for i, (name, said, removed) in enumerate(done):
-        tiles.append(Tile(twins.data_url(strip.pixels[i]), f"{i} {name}", said))
         notes = [note for note in (said, removed) if note]
-        rows.append(Row(f"{i} {name}", notes, _cells({way: distance[i] for way, distance in moved.items()})))
-    gallery(tiles)
+        at = {way: distance[i * strip.between] for way, distance in moved.items()}
+        rows.append(Row(f"{i} {name}", notes, _cells(at)))
     spaces = SPACES if strip.embedding else ()
     number_table([t("views.step"), t("views.column.pixels"), *(t("views.column.space", space=s) for s in spaces)], rows)
 

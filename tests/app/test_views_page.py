@@ -1,5 +1,6 @@
 """The Views page: every state a run can be in, every control, every text that a URL may hold, both languages."""
 
+import json
 import shutil
 
 import numpy as np
@@ -43,6 +44,12 @@ def views(open_page, root):
     )
 
 
+def sent(at) -> dict:
+    """What the page gives the browser."""
+    (found,) = at.get("bidi_component")
+    return json.loads(found.proto.json or found.proto.mixed.json)
+
+
 def answered(at):
     return at.radio(key="views.quiz.answer").set_value("c").run()
 
@@ -54,12 +61,12 @@ def test_opens_in_every_state(views, run, lang):
     at = views(run, lang=lang)
     assert not at.exception
     assert not at.error
-    assert len(at.header) == 4
+    assert len(at.header) == 5
     assert len(at.get("plotly_chart")) == 1
     encoded = run == "full"
     assert html(at).count("<table>") == 3, "two strips, one table of ways"
     assert (("trained" if lang == "en" else "训练后") in html(at)) == encoded
-    assert bool(at.info) != (run in ("full", "broken"))
+    assert bool(at.info) != encoded
     assert bool(at.warning) == (run == "broken")
 
 
@@ -75,9 +82,11 @@ def test_numbers_are_those_of_the_core(views, root):
     encoders = {"untrained": load_encoder(f"{UNTRAINED}{root / 'full'}"), "encoder": load_encoder(str(root / "full"))}
     images = load_images("emoji", split="test")
     pair = strips(images.image[[5, 5]], PIPELINES["simclr"].augment, encoders, seed=3)
-    shown = html(at)
-    assert shown.count("<figure>") == sum(len(s.pixels) for s in pair)
-    for strip in pair:
+    shown, browser = html(at), sent(at)
+    for strip, view in zip(pair, browser["views"], strict=True):
+        assert [(s["operation"], tuple(s["drawn"])) for s in view["steps"]] == list(strip.steps)
+        for way, values in strip.moved().items():
+            assert view["moved"][way][:: browser["between"]] == pytest.approx(values, abs=1e-6)
         for i, value in enumerate(strip.moved()["encoder_z"]):
             assert viewpair.short(float(value)) in shown, (i, value)
         for step in strip.steps:
@@ -87,6 +96,34 @@ def test_numbers_are_those_of_the_core(views, root):
     assert all(f"<b>{way.r_at_1:.1%}</b>" in shown for way in found.ways.values())
     apart = pair[0].apart(pair[1])
     assert at.dataframe[0].value.iloc[:, 1].tolist() == pytest.approx(list(apart.values()))
+
+
+def test_what_was_set_by_hand_is_measured_and_ends_with_other_views(views):
+    before = views(recipe="crop")
+    at = views(recipe="crop", hand="crop=1,2,9,10|")
+    assert sent(at)["views"][0]["steps"][0]["drawn"] == [1, 2, 9, 10]
+    assert sent(at)["views"][1] == sent(before)["views"][1]
+    assert sent(at)["views"][0]["moved"] != sent(before)["views"][0]["moved"]
+    assert at.dataframe[0].value.iloc[0, 1] != before.dataframe[0].value.iloc[0, 1], "the pair is that of the hand"
+    at = at.button(key="views.again").click().run()
+    assert sent(at)["hands"] == [{}, {}]
+    assert "views.hand" not in at.query_params
+
+
+def test_five_rounds_are_told_by_the_encoder(views):
+    at = views(recipe="crop")
+    for number in range(5):
+        assert f"Round {number + 1} of 5" in texts(at)
+        assert not [b for b in at.button if b.key == "views.guess.next"]
+        at = at.button(key="views.guess.0").click().run()
+        assert not at.exception
+        z = [float(m.value.split("z ")[1].split(" ")[0]) for m in at.markdown if "· pixels" in m.value]
+        assert bool(at.success) == (z[0] > z[1])
+        if number < 4:
+            at = at.button(key="views.guess.next").click().run()
+    assert "of 5 right" in texts(at)
+    assert "Round 1 of 5" in texts(at.button(key="views.guess.next").click().run())
+    assert "Nobody can judge" in "".join(e.value for e in views(None).info)
 
 
 def test_a_false_pair_is_called_one_and_is_further_apart(views):
@@ -168,7 +205,7 @@ def test_the_runs_own_pictures(views):
 
 @pytest.mark.parametrize("bad", BAD)
 def test_nonsense_in_the_url_becomes_what_is_usual(views, bad):
-    at = views(None, **dict.fromkeys(("pictures", "image", "other", "seed", "recipe"), bad))
+    at = views(None, **dict.fromkeys(("pictures", "image", "other", "seed", "recipe", "hand"), bad))
     assert not at.exception
     assert not at.error
     names = (viewpair.PICTURES, viewpair.IMAGE, viewpair.OTHER, viewpair.SEED, viewrecipe.NAMED)

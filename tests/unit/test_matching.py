@@ -10,6 +10,7 @@ from simclr_core.matching import (
     COLOUR,
     PIXELS,
     Matching,
+    contests,
     disjoint_crops,
     facts,
     has_colours,
@@ -121,3 +122,16 @@ def test_an_encoder_is_told_by_its_whole_name():
     ways = {COLOUR: pair_distances(x, x), "encoder2_h": pair_distances(x, x)}
     images = pictures(np.zeros((5, 8, 8, 3), np.uint8))
     assert facts(Matching(ways=ways, apart=1.0), images, NOTHING).trained is None
+
+
+def test_a_contest_is_between_the_near_and_the_far_third():
+    apart = np.random.default_rng(0).permutation(30) / 30
+    found = contests(apart, seed=1)
+    assert found.shape == (5, 2)
+    assert len(set(found.ravel())) == 10
+    low, high = np.sort(apart[found], axis=1).T
+    assert low.max() <= 9 / 30 < 20 / 30 <= high.min()
+    assert 0 < (apart[found[:, 0]] < apart[found[:, 1]]).sum() < 5, "the further one stands on either side"
+    assert np.array_equal(found, contests(apart, seed=1))
+    assert not np.array_equal(found, contests(apart, seed=2))
+    assert contests(apart[:6], seed=0).shape == (2, 2)

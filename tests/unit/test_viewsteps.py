@@ -16,7 +16,7 @@ from simclr_core.matching import PIXELS, pixel_distance
 from simclr_core.model import build_model
 from simclr_core.operations import NOTHING, OPERATIONS, at_strength
 from simclr_core.train import save_model
-from simclr_core.viewsteps import steps, strips
+from simclr_core.viewsteps import LIMITS, by_hand, steps, strips
 
 ALL = AugmentConfig(grayscale_p=0.5, blur_p=0.5, blur_sigma=(0.5, 2.0))  # σ = 0.1 moves no bit of a float32
 SIDE = 16
@@ -115,3 +115,36 @@ def test_views_have_the_size_asked_for(picture):
     x = torch.from_numpy(picture).permute(2, 0, 1)[None]
     draws = draw(2, replace(ALL, flip_p=1.0), torch.Generator().manual_seed(0), height=SIDE, width=SIDE)
     assert np.array_equal(first.pixels[-1:], to_pixels(apply(x, draws[:1], size=24)))
+
+
+def test_rows_between_steps_lead_evenly_from_one_to_the_next(picture, encoders):
+    few, many = (strips(np.stack([picture, picture]), ALL, encoders, seed=4, between=b)[0] for b in (1, 4))
+    assert len(many.pixels) == 4 * len(few.steps) + 1
+    assert np.array_equal(many.pixels[::4], few.pixels)
+    for name, moved in few.moved().items():
+        assert many.moved()[name][::4] == pytest.approx(moved, abs=1e-6)
+    draws = draws_of(4)
+    found, rows = steps(draws, height=SIDE, width=SIDE, between=4)
+    at = [s.operation for s in found].index("crop")
+    half = (torch.tensor([0, 0, SIDE, SIDE]) + draws.box[0]) / 2
+    torch.testing.assert_close(rows.box[4 * at + 2], half)
+    assert not rows.flipped[:-1][~rows.flipped[1:]].any(), "once turned it stays so"
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), box=st.tuples(*[st.floats(-50, 50)] * 4), amount=st.floats(-9, 9))
+def test_a_hand_changes_what_was_drawn_within_limits(seed, box, amount):
+    draws = draws_of(seed)
+    changes = {"crop": box} | dict.fromkeys((*JITTER, "blur"), (amount,))
+    new = by_hand(draws, changes, height=SIDE, width=SIDE)
+    top, left, height, width = new.box[0].tolist()
+    assert min(height, width) >= 1
+    assert min(top, left) >= 0
+    assert max(top + height, left + width) <= SIDE
+    for column, name in enumerate(JITTER):
+        was, now = draws.jitter[0, column].item(), new.jitter[0, column].item()
+        low, high = LIMITS[name]
+        wanted = min(max(amount, low), high) if was != (0 if name == "hue" else 1) else was
+        assert now == pytest.approx(wanted, abs=1e-6), "what was not drawn stays out"
+    assert (new.sigma > 0).item() == (draws.sigma > 0).item()
+    assert torch.equal(by_hand(draws, {}, height=SIDE, width=SIDE).jitter, draws.jitter)
