@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import state, teacher, viewmatch
 from pages.ui.components.views import NONE, Hands, encoded, packed, read_hands, unpacked, views_morph
-from pages.ui.text import label, t, tag, texts_under
+from pages.ui.text import label, strings, t, tag
 from pages.ui.viewrecipe import packed as packed_recipe
 from simclr_core.config import AugmentConfig
 from simclr_core.operations import OPERATIONS
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from simclr_core.viewsteps import Step, Strip
 
 KEY, HAND, PREFIX = "views.morph", "views.hand", "views.morph."
-FILLED_IN_BROWSER = ("number", "top", "left", "height", "width", "degrees", "sigma")
-SAME = {name: f"{{{name}}}" for name in FILLED_IN_BROWSER}
 
 
 def stamp(looked: Looked, augment: AugmentConfig) -> str:
@@ -50,8 +48,7 @@ def given(looked: Looked, both: tuple[Strip, Strip], hands: Hands, views: str) -
     """What the browser reads."""
     from simclr_core.viewsteps import LIMITS
 
-    texts = {name: t(f"{PREFIX}{name}", **SAME) for name in texts_under(PREFIX)}
-    texts |= {name: t(f"views.drawn.{name}", **SAME) for name in texts_under("views.drawn.")}
+    texts = strings("player.", PREFIX, "views.drawn.")
     texts["untouched"] = t("views.nothing_yet")
     pictures = [looked.images.image[row] for row in looked.rows]
     return {

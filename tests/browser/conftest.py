@@ -129,7 +129,7 @@ def moving_page(visit):
                 complaints.append(m.text) if m.type in ("error", "warning") and "Failed to load" not in m.text else None
             ),
         )
-        page.wait_for_selector(root)
+        page.wait_for_selector(root, timeout=60_000)
         return page
 
     yield open_

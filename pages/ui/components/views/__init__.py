@@ -15,13 +15,11 @@ import numpy as np
 import streamlit as st
 from jaxtyping import UInt8
 
-from pages.ui.components.shared import bundle
+from pages.ui.components.shared import bundle, style
 
 HERE = Path(__file__).parent
 ENTRY = HERE / "views.js"
-_COMPONENT = st.components.v2.component(
-    "views_morph", js=bundle(ENTRY), css=ENTRY.with_suffix(".css").read_text(encoding="utf-8")
-)
+_COMPONENT = st.components.v2.component("views_morph", js=bundle(ENTRY), css=style(ENTRY))
 
 Hand = dict[str, tuple[float, ...]]  # operation → what a person set of it, as `viewsteps.by_hand` takes it
 Hands = tuple[Hand, Hand]

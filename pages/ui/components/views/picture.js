@@ -1,10 +1,11 @@
 // A picture on its way to a view, with the arithmetic of simclr_core/augment.py; no DOM in here.
 // A picture is { pixels: bytes, height, width }, row by row, red green blue; a view is floats in [0, 1] in the same order.
 
-const LUMA = [0.2989, 0.587, 0.114]
-export const STILL = { brightness: 1, contrast: 1, saturation: 1, hue: 0, blur: 0 } // the amounts that change nothing
+import { clamp } from "../shared/format.js"
 
-export const clamp = (x, low, high) => Math.min(Math.max(x, low), high)
+const LUMA = [0.2989, 0.587, 0.114]
+const STILL = { brightness: 1, contrast: 1, saturation: 1, hue: 0, blur: 0 } // the amounts that change nothing
+
 const grey = (r, g, b) => LUMA[0] * r + LUMA[1] * g + LUMA[2] * b
 
 // What a view has undergone at a place from 0, the picture, to n, the view: steps that are over, and a share of the next.

@@ -1,58 +1,40 @@
 // Two pictures on their way to their views: played operation by operation, with the distances moving along; the crop is
 // dragged on the picture, a strength on the view. Pixels are computed here; every distance is Python's.
 
-import { el, keyed, setAttr, setText, svg } from "../shared/dom.js"
-import { fill, fmt } from "../shared/format.js"
-import { clamp, progress, render } from "./picture.js"
+import { button, el, keyed, setAttr, setText, svg } from "../shared/dom.js"
+import { clamp, fill, fmt } from "../shared/format.js"
+import { mounting, Player } from "../shared/player.js"
+import { progress, render } from "./picture.js"
 
-const SECONDS = 1.6 // an operation
-const COMMIT_MS = 250
+const OPERATIONS_A_MS = 1 / 1600
 const STOPS = 63 // of a strength; an odd number, so that none of them changes nothing
 const NARROWEST = 2 // pixels of a crop made by hand
 const CORNER = 0.16 // of the picture's edge: near enough to a corner to take it
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }
 const SIZES = { "+": 1, "=": 1, "-": -1 }
-const instances = new WeakMap()
-
-export default function (component) {
-  const { data, parentElement, setStateValue } = component
-  let morph = instances.get(parentElement)
-  if (!morph) instances.set(parentElement, (morph = new Morph(parentElement)))
-  morph.send = (hand) => setStateValue("hand", hand)
-  morph.take(data)
-  return () => {
-    morph.stop()
-    instances.delete(parentElement)
-  }
-}
 
 class Morph {
-  constructor(parent) {
-    this.root = el("div", { class: "views" })
-    parent.append(this.root)
+  constructor({ parentElement }) {
+    this.root = el("div", { class: "figure views" })
+    parentElement.append(this.root)
     this.at = 0
-    this.visible = true
-    this.observer = new IntersectionObserver(([entry]) => this.see(entry.isIntersecting && !document.hidden))
-    this.observer.observe(this.root)
-    this.onHidden = () => this.see(!document.hidden)
-    document.addEventListener("visibilitychange", this.onHidden)
+    this.player = new Player(this.root, { speed: "normal" }, (ms) => this.frame(ms))
   }
 
   stop() {
-    cancelAnimationFrame(this.request)
-    clearTimeout(this.timer)
-    this.observer.disconnect()
-    document.removeEventListener("visibilitychange", this.onHidden)
+    this.player.stop()
     this.root.remove()
   }
 
   // A rerun of the page. Other views begin at the picture; the same ones, measured again after a hand was lifted, go on.
-  take(data) {
+  update({ data, setStateValue }) {
+    this.send = (hand) => setStateValue("hand", hand)
     if (this.held) return
     const given = JSON.stringify(data)
     if (given === this.given) return
     if (data.stamp !== this.data?.stamp) this.at = 0
-    Object.assign(this, { data, given, texts: data.texts, stale: false, playing: false })
+    this.player.pause()
+    Object.assign(this, { data, given, texts: data.texts, stale: false })
     this.build()
   }
 
@@ -73,20 +55,19 @@ class Morph {
 
   makeDial() {
     const { texts } = this
-    const button = (name, act) => el("button", { type: "button", class: name, "data-focus": name, onclick: act }, texts[name])
-    const [play, step, reset] = [button("play", () => this.toggle()), button("step", () => this.next(1)), button("reset", () => this.goTo(0))]
-    const restore = button("restore", () => this.restore())
+    const play = this.player.button(texts, () => this.toggle())
+    const act = (name, act) => button(`plain ${name}`, act, texts[name], { "data-focus": name })
+    const [step, reset, restore] = [act("step", () => this.next(1)), act("reset", () => this.goTo(0)), act("restore", () => this.restore())]
     restore.hidden = this.data.hands.every((hand) => !Object.keys(hand).length)
     const range = el("input", { type: "range", class: "at", "data-focus": "at", min: 0, max: this.last, step: 1 / this.data.between, "aria-label": texts.position,
       oninput: () => this.goTo(Number(range.value)), onkeydown: (event) => void (event.key === " " && (event.preventDefault(), this.toggle())) })
     this.dial = { play, step, range }
-    return el("div", { class: "dial", hidden: this.bare }, play, step, reset, restore, range)
+    return el("div", { class: "dial", hidden: this.bare }, play.node, step, reset, restore, this.player.speeds(texts, () => {}), range)
   }
 
   // Without controls the figure itself is stepped by keys.
   makeBare() {
-    if (this.bare) keyed(this.root, this.texts.keys, { " ": () => this.toggle(), ArrowRight: () => this.next(1), ArrowLeft: () => this.next(-1), Home: () => this.goTo(0) })
-    else for (const name of ["tabindex", "role", "aria-label"]) this.root.removeAttribute(name)
+    keyed(this.root, this.texts.keys, this.bare ? { " ": () => this.toggle(), ArrowRight: () => this.next(1), ArrowLeft: () => this.next(-1), Home: () => this.goTo(0) } : null)
     return el("p", { class: "bare-line", hidden: !this.bare }, this.texts.keys)
   }
 
@@ -97,14 +78,17 @@ class Morph {
   // -- drawing and playing ------------------------------------------------------------------------------------------------
   draw() {
     const { play, step, range } = this.dial
-    const over = this.at >= this.last
-    setText(play, this.playing ? `❚❚ ${this.texts.pause}` : `▶ ${this.texts[this.still ? "play_still" : "play"]}`)
-    play.disabled = this.last === 0
-    step.disabled = over
+    play.update()
+    play.node.disabled = this.last === 0
+    step.disabled = this.at >= this.last
     range.value = this.at
-    setAttr(range, "aria-valuetext", this.panels.map((panel) => panel.spoken).join("; "))
     for (const panel of this.panels) panel.draw(this.at)
+    setAttr(range, "aria-valuetext", this.spoken)
     Object.assign(this.root.dataset, { at: this.at.toFixed(3), ready: 1, stale: this.stale ? 1 : 0 })
+  }
+
+  get spoken() {
+    return this.panels.map((panel) => panel.spoken).join("; ")
   }
 
   goTo(at) {
@@ -119,48 +103,32 @@ class Morph {
     this.tell()
   }
 
-  get still() {
-    return matchMedia("(prefers-reduced-motion: reduce)").matches
-  }
-
   toggle() {
-    if (this.playing) return this.halt(true)
+    if (this.player.playing) return this.halt(true)
     if (this.at >= this.last) this.at = 0
-    if (this.still) return this.next(1)
-    Object.assign(this, { playing: this.last > 0, before: undefined })
-    this.ask()
+    if (this.player.still) return this.next(1)
+    this.player.play()
     this.draw()
   }
 
-  ask() {
-    cancelAnimationFrame(this.request)
-    if (this.visible && this.playing) this.request = requestAnimationFrame((now) => this.frame(now))
-  }
-
-  frame(now) {
-    this.at = Math.min(this.at + Math.min(now - (this.before ?? now), 100) / 1000 / SECONDS, this.last) // a long gap is a stall
-    this.before = now
+  frame(ms) {
+    if (!this.player.playing) return
+    this.at = Math.min(this.at + ms * OPERATIONS_A_MS, this.last)
     if (this.at === this.last) return this.halt(true)
     this.draw()
-    this.ask()
+    this.player.ask()
   }
 
   // Stop within the frame; `told` says it aloud.
   halt(told = false) {
-    cancelAnimationFrame(this.request)
-    if (!this.playing) return
-    this.playing = false
+    if (!this.player.playing) return
+    this.player.pause()
     this.draw()
     if (told) this.tell()
   }
 
   tell() {
-    this.live.textContent = this.panels.map((panel) => panel.spoken).join("; ")
-  }
-
-  see(visible) {
-    Object.assign(this, { visible, before: undefined })
-    this.ask()
+    this.live.textContent = this.spoken
   }
 
   // -- by hand --------------------------------------------------------------------------------------------------------------
@@ -174,15 +142,14 @@ class Morph {
 
   release() {
     if (!this.held) return
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => {
+    this.player.later(() => {
       this.held = false
       this.tell()
       const hands = this.panels.map((panel) => panel.hand)
       this.stale = JSON.stringify(hands) !== JSON.stringify(this.data.hands)
       if (this.stale) this.send({ stamp: this.data.stamp, hands })
       else this.draw()
-    }, COMMIT_MS)
+    })
   }
 
   restore() {
@@ -227,7 +194,7 @@ class Panel {
     this.buttons = names.map((name, k) => {
       const small = canvas(size, size, { "aria-hidden": "true" })
       paint(small, render(this.picture, progress(this.view.steps, k, this.picture), size), size, size)
-      return el("button", { type: "button", class: "beat", onclick: () => this.morph.goTo(k) }, small, el("span", {}, `${k} ${name}`))
+      return el("button", { type: "button", class: "beat", onclick: () => this.morph.goTo(k) }, small, `${k} ${name}`)
     })
     this.beats.replaceChildren(...this.buttons)
   }
@@ -389,3 +356,5 @@ function paint(node, x, height, width) {
   }
   node.getContext("2d").putImageData(image, 0, 0)
 }
+
+export default mounting(Morph)
