@@ -40,7 +40,7 @@ def summary(run: RunDir, space: Space) -> None:
     if found["encoder"] is None:
         return
     values = {which: dict(zip(MEASURES, values_of(of), strict=True)) for which, of in found.items()}
-    grid = st.grid(3, min_column_width=150, gap="small", border=True)
+    grid = st.grid(3, min_column_width=130, gap="small", border=True)
     for name in SUMMARY:
         before = t("pairs.before", value=values["untrained"][name])
         note = t(f"pairs.{name}_help", chance=chance(found["encoder"]))

@@ -16,15 +16,7 @@ from pages.ui import figures, jobs, loading, monitor, state
 from pages.ui.classroom import public, read_only, refuse, source
 from pages.ui.text import escape_markdown, label, t
 from pages.ui.widgets import choose, prefill, record
-from simclr_core.config import (
-    AugmentConfig,
-    ModelConfig,
-    RunConfig,
-    TrainConfig,
-    auto_epochs,
-    auto_lr,
-    to_dict,
-)
+from simclr_core.config import AugmentConfig, ModelConfig, RunConfig, TrainConfig, auto_epochs, auto_lr, to_dict
 from simclr_core.errors import ConfigError, RunError, SimclrError, sentence
 from simclr_core.recipes import RECIPES, recipe
 from simclr_core.records import ImageSet

@@ -18,13 +18,13 @@ def test_a_deep_link_opens_the_space_with_its_pictures(visit):
     assert "space=z" in page.url
 
 
-def test_a_part_is_reached_by_pointer_and_keyboard_and_by_going_back(visit):
+def test_a_part_is_reached_by_pointer_and_keyboard_and_survives_a_reload(visit):
     page = visit("/collapse?run=small")
     page.locator(".st-key-collapse-part").get_by_text("Hubs", exact=True).click()
     page.get_by_role("heading", name="Hubs: who is everyone's neighbour").wait_for()
     expect(page.locator(".js-plotly-plot")).to_have_count(1, timeout=30_000)
     page.wait_for_function("location.search.includes('collapse.part=hubs')")
-    chosen = page.locator(".st-key-collapse-part").get_by_text("Spectrum", exact=True)
+    chosen = page.locator(".st-key-collapse-part button", has_text="Spectrum")
     chosen.focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Spectrum: how many directions").wait_for()
