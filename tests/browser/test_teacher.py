@@ -28,8 +28,8 @@ def seen_widgets(page) -> list[str]:
 @pytest.mark.parametrize("name", CLASSROOM)
 def test_without_controls_no_widget_is_left(visit, name):
     page = visit(f"/{name}?run=small&hide=controls,menu")
-    if name in ("temperature", "lab"):
-        page.locator(".nx[data-ready], .lab[data-ready]").wait_for()
+    if name in ("temperature", "lab", "views"):
+        page.locator(".nx[data-ready], .lab[data-ready], .views[data-ready]").wait_for(timeout=60_000)
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
     left = [w for w in seen_widgets(page) if "elementToolbar" not in w and 'class="chip' not in w]  # a chip is a number
     assert left == []
@@ -68,6 +68,14 @@ def test_the_queue_is_stepped_by_keys(visit):
     page.locator(".st-key-queue-reset button:not([disabled])").wait_for(state="attached")
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("!location.search.includes('queue.step')")
+
+
+def test_views_are_stepped_by_keys(visit):
+    figure = visit("/views?run=small&hide=controls,menu&views.seed=3").locator(".views[data-ready]")
+    figure.focus(timeout=60_000)
+    for key, place in (("ArrowRight", "1.000"), ("Space", "2.000"), ("ArrowLeft", "1.000"), ("Home", "0.000")):
+        figure.page.keyboard.press(key)
+        assert figure.get_attribute("data-at") == place
 
 
 @pytest.mark.parametrize("name", CLASSROOM)

@@ -194,7 +194,8 @@ class Panel {
     this.buttons = names.map((name, k) => {
       const small = canvas(size, size, { "aria-hidden": "true" })
       paint(small, render(this.picture, progress(this.view.steps, k, this.picture), size), size, size)
-      return el("button", { type: "button", class: "beat", onclick: () => this.morph.goTo(k) }, small, `${k} ${name}`)
+      const go = this.morph.bare ? {} : { type: "button", onclick: () => this.morph.goTo(k) }
+      return el(this.morph.bare ? "div" : "button", { class: "beat", ...go }, small, `${k} ${name}`)
     })
     this.beats.replaceChildren(...this.buttons)
   }
