@@ -1,4 +1,4 @@
-"""What the size of a batch does: one image alone, every size on the loaded encoder, and what BatchNorm sees."""
+"""What the size of a batch does: who is compared, one image alone, every size on the loaded encoder, what BatchNorm sees."""
 
 import streamlit as st
 
@@ -8,15 +8,21 @@ from pages.ui.text import t
 
 
 @st.fragment
-def alone() -> None:
+def compared(tau: float) -> None:
     with error_frame():
-        batchparts.alone()
+        batchparts.compared(tau)
 
 
 @st.fragment
-def measured() -> None:
+def alone(tau: float) -> None:
     with error_frame():
-        batchparts.measured()
+        batchparts.alone(tau)
+
+
+@st.fragment
+def measured(tau: float) -> None:
+    with error_frame():
+        batchparts.measured(tau)
 
 
 @st.fragment
@@ -27,10 +33,13 @@ def norm() -> None:
 
 st.title(t("batch.title"))
 st.markdown(t("batch.lead"))
+tau = batchparts.choose_temperature()
+st.header(t("batch.matrix_title"))
+compared(tau)
 st.header(t("batch.one_title"))
-alone()
+alone(tau)
 st.header(t("batch.measured_title"))
-measured()
+measured(tau)
 st.header(t("batch.norm_title"))
 norm()
 st.header(t("batch.runs_title"))

@@ -16,7 +16,7 @@ if run is not None:
     with grid.cell():
         overview.small_map(run)
     with grid.cell(), st.container(border=True):
-        st.subheader(t("shell.demo") if run.name == state.DEMO else run.name)
+        st.subheader(state.called(run))
         overview.verdict(state.report(run))
         overview.facts(run)
         with st.container(horizontal=True):

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.ui import state, teacher
+from pages.ui import state, teacher, widgets
 from pages.ui.components import offline
 from pages.ui.components.lab import DIM, ENTRY, IMAGES, Meter, View, collapse_lab, given, read_view
 from pages.ui.frame import error_frame
@@ -59,6 +59,7 @@ def explorer() -> None:
             ask(scene)
         opened = start()
         make = partial(given, setting, meters(), strings("player.", "lab.explorer."), lang=tag(), hide=teacher.hidden())
+        widgets.badge(widgets.LIVE)
         collapse_lab(make(start=opened), key=KEY, on_view=remember)
         view = read_view(**(st.session_state.get(LAST) or opened))
         share(view)

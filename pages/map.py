@@ -135,8 +135,10 @@ def explore(view: View) -> None:
         colour = colour_choice(view)
         chosen = chosen_in(CLOUD, view.address, view.n)
         near = (np.zeros(0, int), np.zeros(0)) if chosen.picked is None else view.neighbours(chosen.picked)
+        widgets.badge(widgets.of_run(view.run))
         pointcloud(view.cloud(colour, (-1 if chosen.picked is None else chosen.picked, list(near[0][:NEAR]))), CLOUD)
         st.caption(view.trust)
+        numbers(view)
         if view.missing:
             st.caption(view.missing)
         if chosen.picked is None:
@@ -145,6 +147,13 @@ def explore(view: View) -> None:
             picked_panel(view, chosen.picked, near)
         selection_panel(view, chosen.rows)
         export_panel(view, chosen)
+
+
+def numbers(view: View) -> None:
+    """The map as a table, sent when it is opened."""
+    opened = st.expander(t("common.as_table"), icon=":material/table_rows:", key="map.table", on_change="rerun")
+    if opened.open:
+        opened.dataframe(view.columns(), hide_index=True, key="map.table.rows")
 
 
 def picked_panel(view: View, i: int, near: tuple[np.ndarray, np.ndarray]) -> None:

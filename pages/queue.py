@@ -16,6 +16,7 @@ def slots() -> None:
 @st.fragment
 def budgets() -> None:
     with error_frame():
+        queueparts.age()
         queueparts.costs(queueparts.choose_plan())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state, teacher
+from pages.ui import state, teacher, widgets
 from pages.ui.components import offline
 from pages.ui.components.temperature import ENTRY, Batch, batch, given, temperature_explorer
 from pages.ui.components.temperature.view import N_HIGH, View, read_view
@@ -45,7 +45,7 @@ def run_batch() -> Batch | None:
     if run is None or not state.has_pairs(run) or "z" not in (table := state.pairs(run)).spaces:
         return None
     z_a, z_b = (z[:N_HIGH] for z in table.space("z"))
-    name = t("shell.demo") if run.name == state.DEMO else run.name
+    name = state.called(run)
     text, note = t("temperature.run_label", name=name), t("temperature.run_note", name=name)
     return batch(RUN, text, note, cosine_matrix(interleave(z_a, z_b)), interleaved_partner(len(z_a)), adjustable=True)
 
@@ -87,6 +87,7 @@ def explorer() -> None:
         make = partial(
             given, batches, questions(), strings("player.", "temperature.explorer."), lang=tag(), hide=teacher.hidden()
         )
+        widgets.badge(widgets.LIVE)
         temperature_explorer(make(start=opened), key=KEY, on_view=remember)
         view = read_view(sizes, **(st.session_state.get(LAST) or opened))
         share(view)

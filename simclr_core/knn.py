@@ -21,7 +21,7 @@ class KnnParams(Params):
     """The weighted vote of InstDisc."""
 
     k: int = number(20, 1, 1000, Label("Neighbours", "近邻数"), integer=True)
-    temperature: float = number(0.1, 0.001, 100, Label("Vote temperature", "投票温度"), log=True)
+    temperature: float = number(0.1, 0.001, 100, Label("Vote temperature", "投票温度系数"), log=True)
 
 
 def check_split(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray) -> None:

@@ -213,11 +213,11 @@ def false_negatives(e: Evidence, limits: FalseNegativesLimits) -> Judgement:
         severity = "ok"
     same = _lost_to_own_class(e)
     if same is None:
-        text = say("{r:.0%} of the negatives are of the anchor's class.", "{r:.0%} 的负例与锚点同类。", r=rate)
+        text = say("{r:.0%} of the negatives are of the anchor's class.", "{r:.0%} 的负样本与锚点同类。", r=rate)
     else:
         text = say(
             "{r:.0%} of the negatives are of the anchor's class; of the images nearer than the twin {s:.0%} are.",
-            "{r:.0%} 的负例与锚点同类；比孪生视图更近的图像中有 {s:.0%} 同类。",
+            "{r:.0%} 的负样本与锚点同类；比孪生视图更近的图像中有 {s:.0%} 同类。",
             r=rate,
             s=same,
         )

@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures, state
+from pages.ui import figures, state, teacher, widgets
+from pages.ui.dataflow import ink
+from pages.ui.queuelanes import DRAWN, pairing
 from pages.ui.quiz import question
 from pages.ui.text import escape_markdown, t
 from pages.ui.widgets import KEEP, figure_with_table
 from simclr_core.batchsize import REDRAWS, SIZES, BatchOf, Spread, redraw
-from simclr_core.similarity import interleaved_partner, nt_xent_rows, similarity_gradient
+from simclr_core.similarity import interleaved_partner, loss_ceiling, loss_floor, nt_xent_rows, similarity_gradient
+from simclr_core.worksheet.problems import half_share_images
 
-TAU = "batch.tau"
+TAU, N = "batch.tau", "batch.n"
+NS = tuple(str(n) for n in (1, 2, 3, 4, *(2**k for k in range(3, 13))))
 STOPS = ("0.05", "0.07", "0.1", "0.2", "0.5", "1")
 USUAL = "0.2"
 COMPARED = ("0.07", "0.1", "0.2", "0.5")
@@ -25,17 +29,34 @@ NORM_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 def choose_temperature() -> float:
+    """The temperature of the whole page, in the URL."""
     state.follow_url(TAU, STOPS, USUAL)
-    return float(st.select_slider(t("batch.tau"), STOPS, key=TAU, persist_state=KEEP))
+    return float(st.select_slider(t("batch.tau"), STOPS, key=TAU, width=420, persist_state=KEEP))
+
+
+# -- who is compared with whom -------------------------------------------------------------------------------------------
+def compared(tau: float) -> None:
+    """The matrix of a batch of N images, and what its size alone decides."""
+    state.follow_url(N, NS, NS[2])
+    n = int(st.select_slider(t("batch.n"), NS, key=N, persist_state=KEEP))
+    widgets.badge(widgets.ILLUSTRATION)
+    halves = st.grid(2, min_column_width=300, gap="large", vertical_alignment="center")
+    halves.image(pairing(n, ink()), width=240, alt=t("batch.matrix_alt", rows=2 * n, negatives=2 * n - 2))
+    with halves.cell():
+        grid = st.grid(5, min_column_width=teacher.wide(130), gap="small")
+        shown = {"anchors": f"{2 * n:,}", "candidates": f"{2 * n - 1:,}", "negatives": f"{2 * n - 2:,}"}
+        shown |= {"chance": f"{loss_ceiling(n):.6f}", "least": f"{loss_floor(n, tau):.6f}"}
+        for name, value in shown.items():
+            grid.metric(t(f"batch.{name}"), value)
+        st.caption(t("batch.matrix_read" if n <= DRAWN else "batch.matrix_large"))
 
 
 # -- one image -----------------------------------------------------------------------------------------------------------
-def alone() -> None:
+def alone(tau: float) -> None:
     """The loss of one image, and of two, at any cosine of the positive."""
     st.markdown(t("batch.one"))
-    left, right = st.columns([1, 2], gap="large")
-    with left:
-        tau = choose_temperature()
+    halves = st.grid(2, min_column_width=300, gap="large")
+    with halves.cell():
         cosine = st.slider(t("batch.cosine"), -1.0, 1.0, 0.95, 0.01, key="batch.cosine", persist_state=KEEP)
         second = st.toggle(t("batch.add"), key="batch.add", persist_state=KEEP)
     s = np.eye(4 if second else 2)
@@ -51,8 +72,8 @@ def alone() -> None:
         "loss_value": f"{loss:.6f}",
         "gradient": f"{float(similarity_gradient(s, partner, tau)[0, 1]) + 0.0:.6f}",
     }
-    with right:
-        grid = st.grid(5, min_column_width=130, gap="small")
+    with halves.cell():
+        grid = st.grid(5, min_column_width=teacher.wide(130), gap="small")
         for name, value in shown.items():
             grid.metric(t(f"batch.{name}"), value)
         st.caption(t("batch.two_reason" if second else "batch.one_reason"))
@@ -65,18 +86,18 @@ def _redrawn(stamp: tuple[Any, ...], run_name: str, temperature: float, redraws:
     return redraw(state.pairs(run), temperature, redraws=redraws)
 
 
-def measured() -> None:
+def measured(tau: float) -> None:
     """Loss, counts and the gradient's share at every batch size, from the loaded run's pairs."""
     run = state.current()
     if run is None or not state.has_pairs(run) or "z" not in (pairs := state.pairs(run)).spaces:
         st.info(t("batch.no_pairs"), icon=":material/info:")
         return
-    name = t("shell.demo") if run.name == state.DEMO else escape_markdown(run.name)
+    name = escape_markdown(state.called(run))
     st.markdown(t("batch.measured", pairs=len(pairs.index), name=name, redraws=REDRAWS))
     stamp = (run.path.name, (run.path / "embeddings" / "pairs.npz").stat().st_mtime_ns)
     with st.spinner(t("batch.drawing")):
-        own = _redrawn(stamp, run.name, float(st.session_state.get(TAU, USUAL)), REDRAWS)
-        found = {tau: _redrawn(stamp, run.name, float(tau), FEW) for tau in COMPARED}
+        own = _redrawn(stamp, run.name, tau, REDRAWS)
+        found = {stop: _redrawn(stamp, run.name, float(stop), FEW) for stop in COMPARED}
     if len(own) > 1:
         answer, numbers = doubled(own)
         question("batch.double", answer, **numbers)
@@ -86,15 +107,29 @@ def measured() -> None:
         losses = {t("batch.series_loss"): [b.loss for b in own]}
         lines = {"ceiling": [b.ceiling for b in own], "floor": [b.floor for b in own]}
         named = {t(f"batch.series_{k}"): np.array(v) for k, v in lines.items()}
-        _figure(n, losses, named, "loss", log_y=False)
+        _figure(n, losses, named, "loss", tau)
     with grid.cell():
         counts = {t("batch.series_effective"): [b.effective for b in own]}
         if all(b.same_class is not None for b in own):
             counts[t("batch.series_same")] = [b.same_class for b in own if b.same_class is not None]
-        _figure(n, counts, {t("batch.series_all"): 2.0 * n - 2}, "counts", log_y=True)
+        _figure(n, counts, {t("batch.series_all"): 2.0 * n - 2}, "counts", tau)
     st.subheader(t("batch.tradeoff_title"))
-    shares = {f"τ = {tau}": [b.share for b in found[tau]] for tau in COMPARED}
-    _figure(n, shares, {}, "share", log_y=False)
+    half(found)
+    shares = {f"τ = {stop}": [b.share for b in of] for stop, of in found.items()}
+    _figure(n, shares, {}, "share", tau)
+
+
+def half(found: Mapping[str, Sequence[BatchOf]]) -> None:
+    """From which size on the negatives hold half of the softmax at two temperatures: a guess, then what was measured."""
+    first = {stop: next((b.n for b in of if b.share.mean > 0.5), None) for stop, of in found.items()}
+    few, many = first["0.5"], first["0.2"]
+    most = max(b.n for of in found.values() for b in of)
+    if few is None:
+        return
+    sizes = "; ".join(f"τ = {stop}: {n or f'> {most}'}" for stop, n in first.items())
+    theory = ", ".join(f"{half_share_images(float(stop)):,.0f} (τ = {stop})" for stop in ("0.5", "0.2", "0.1"))
+    answer = "c" if many is None else "a" if many <= few else "b"
+    question("batch.half", answer, n=few, most=most, sizes=sizes, theory=theory)
 
 
 def doubled(own: Sequence[BatchOf]) -> tuple[str, dict[str, Any]]:
@@ -122,8 +157,7 @@ def _figure(
     spreads: Mapping[str, Sequence[Spread]],
     lines: Mapping[str, np.ndarray],
     which: str,
-    *,
-    log_y: bool,
+    tau: float,
 ) -> None:
     """Means with their percentiles as bars, exact lines beside them, and the same numbers as a table."""
     axis = {"counts": "count"}.get(which, which)
@@ -133,8 +167,8 @@ def _figure(
         up, down = ([abs(getattr(s, side) - s.mean) for s in of] for side in ("high", "low"))
         trace.error_y = {"type": "data", "array": up, "arrayminus": down, "thickness": 1.2, "width": 3}
     figure.update_xaxes(type="log", tickvals=list(SIZES))
-    if log_y:
-        figure.update_yaxes(type="log")
+    if which == "counts":
+        figure.update_yaxes(type="log", dtick=1)
     else:
         figure.update_yaxes(rangemode="tozero")
     table: dict[str, np.ndarray] = {t("batch.n"): n}
@@ -142,7 +176,10 @@ def _figure(
         table[name] = means[name]
         table[t("batch.column_from", name=name)] = np.array([s.low for s in of])
         table[t("batch.column_to", name=name)] = np.array([s.high for s in of])
-    figure_with_table(figure, table | dict(lines), f"batch.figure.{which}", caption=t(f"batch.read_{which}"))
+    if which == "share":
+        figures.add_level(figure, figures.Reference(0.5, t("batch.half_line")))
+    caption = t(f"batch.read_{which}", tau=f"{tau:g}")
+    figure_with_table(figure, table | dict(lines), f"batch.figure.{which}", caption=caption)
 
 
 # -- BatchNorm -----------------------------------------------------------------------------------------------------------

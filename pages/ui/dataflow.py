@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui.figures import PALETTE
 from pages.ui.text import t
+from pages.ui.widgets import ILLUSTRATION, badge
 
 # Box: text key, x, y, width, colour. A box with a page's name is what that page shows.
 BOXES = (
@@ -33,6 +34,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft 
 
 def show() -> None:
     """Draw the pipeline; a screen reader hears it as one sentence."""
+    badge(ILLUSTRATION)
     st.image(drawing(ink()), width="stretch", alt=t("home.flow.alt"))
 
 

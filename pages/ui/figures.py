@@ -22,6 +22,7 @@ GREY = "#808080"  # reference lines: 3.9:1 on white, 4.4:1 on the dark page
 GRID = "rgba(128,128,128,0.18)"
 MAX_POINTS = 500
 FEW = 12
+ROOM = 18  # pixels of the smallest text for a room
 
 
 class Reference(NamedTuple):
@@ -49,6 +50,18 @@ def blank(x: str = "", y: str = "", *, height: int = 320) -> go.Figure:
     )
     figure.update_xaxes(title=x, gridcolor=GRID, zeroline=False, automargin=True)
     figure.update_yaxes(title=y, gridcolor=GRID, zeroline=False, automargin=True)
+    return figure
+
+
+def for_a_room(figure: go.Figure) -> go.Figure:
+    """The same figure with no text below 18 px, and as much taller: what a projector needs."""
+    font = {"size": ROOM}
+    figure.update_layout(font=font, legend={"font": font}, hoverlabel={"font": font}, height=1.3 * figure.layout.height)
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont=font, title={"font": font})
+    figure.update_annotations(font=font)
+    figure.update_traces(textfont=font, selector=lambda trace: trace.textfont.size is None)  # cells fit theirs
+    figure.update_traces(colorbar={"tickfont": font}, selector={"type": "heatmap"})
     return figure
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import figures
 from pages.ui.text import label, t
-from pages.ui.widgets import figure_with_table
+from pages.ui.widgets import Origin, figure_with_table
 from simclr_core.config import RunConfig, to_dict
 from simclr_core.demo import comparisons
 from simclr_core.demo.comparisons import Summary
@@ -28,7 +28,9 @@ def show(name: str) -> None:
     summaries = comparisons.summaries(name, found["results"])
     one = found["results"][0]
     st.markdown(t(f"{name}.runs", epochs=found["epochs"], n=f"{one['n_train']:,}", test=f"{one['n_test']:,}"))
-    figure_with_table(_intervals(summaries), _rows(summaries), f"{name}.runs", caption=t(f"{name}.runs_reading"))
+    origin = Origin("run", comparisons.path(name).name)
+    reading = t(f"{name}.runs_reading")
+    figure_with_table(_intervals(summaries), _rows(summaries), f"{name}.runs", origin=origin, caption=reading)
     with st.expander(t("runs.settings"), icon=":material/tune:"):
         for summary in summaries:
             st.markdown(f"**{label(summary.label)}**")
@@ -66,13 +68,22 @@ def _intervals(summaries: list[Summary]) -> go.Figure:
 
 
 def _rows(summaries: list[Summary]) -> dict[str, list[Any]]:
-    return {
+    rows: dict[str, list[Any]] = {
         t("runs.way"): [label(s.label) for s in summaries],
         t("runs.knn"): [round(s.mean, 4) for s in summaries],
         t("runs.half"): [None if s.half is None else round(s.half, 4) for s in summaries],
         t("runs.seeds"): [len(s.values) for s in summaries],
         t("runs.steps"): [s.steps for s in summaries],
-        t("runs.loss"): [round(s.loss, 3) for s in summaries],
-        t("runs.ceiling"): [round(loss_ceiling(s.config.train.batch_size), 3) for s in summaries],
         t("runs.seconds"): [round(s.seconds) for s in summaries],
+    }
+    if one_scale(summaries):
+        rows[t("runs.loss")] = [round(s.loss, 3) for s in summaries]
+        rows[t("runs.ceiling")] = [round(loss_ceiling(s.config.train.batch_size), 3) for s in summaries]
+    return rows
+
+
+def one_scale(summaries: list[Summary]) -> bool:
+    """Whether all ways minimise NT-Xent at one τ, so that each loss can be read against its own ceiling."""
+    return {(s.config.train.objective, s.config.train.temperature) for s in summaries} <= {
+        ("nt_xent", summaries[0].config.train.temperature)
     }

@@ -14,7 +14,7 @@ from pages.ui.classroom import public, read_only
 from pages.ui.figures import Reference
 from pages.ui.frame import error_frame
 from pages.ui.text import label, t
-from pages.ui.widgets import figure_with_table
+from pages.ui.widgets import figure_with_table, of_run
 from simclr_core.alarms import alarm_help, alarm_label
 from simclr_core.registry import Label
 from simclr_core.store import ACTIVE, RunDir, read_json
@@ -189,6 +189,7 @@ def numbers(row: Mapping[str, Any]) -> None:
         grid.metric(t(f"train.metric.{name}"), shown, help=t(f"train.metric.{name}_help"))
 
 
+CEILING, FLOOR = "ceiling", "floor"  # of `objectives`, which needs torch
 STROKES = ("dash", "dashdot", "dot")
 NUMBERS = {
     "loss": "{:.3f}",
@@ -202,9 +203,13 @@ NUMBERS = {
 }
 
 
-def references(run: RunDir) -> list[Reference]:
-    """The lines that the run's objective is read against, highest first; the trainer wrote them into the run."""
+def references(run: RunDir, *, moving: bool = False) -> list[Reference]:
+    """The lines that the run's objective is read against, highest first; the trainer wrote them into the run.
+
+    Where τ moves they move with it, all but the ceiling: those are left out.
+    """
     lines = [line for line in run.info.get("reference_lines", []) if math.isfinite(line["value"])]
+    lines = [line for line in lines if line["id"] == CEILING or not moving]
     lines.sort(key=lambda line: -line["value"])
     found = []
     for i, line in enumerate(lines):
@@ -213,30 +218,48 @@ def references(run: RunDir) -> list[Reference]:
     return found
 
 
+def scale(run: RunDir, column: Mapping[str, np.ndarray]) -> tuple[list[Reference], dict[str, np.ndarray], str]:
+    """Lines of the loss chart, a floor that moves with τ, and why a line is not drawn.
+
+    Losses at different τ are not on one scale: where τ moves, the chart says so.
+    """
+    known = {line["id"] for line in run.info.get("reference_lines", [])} if run.exists else set()
+    tau = column["temperature"][np.isfinite(column["temperature"])]
+    moving = len(tau) > 0 and np.ptp(tau) > 0
+    said = [t(f"train.no_{line}") for line in (CEILING, FLOOR) if line not in known]
+    if moving:
+        said.append(t("train.tau_moves", first=f"{tau[0]:.3g}", last=f"{tau[-1]:.3g}"))
+    floor = {t("train.floor_moves"): column["loss_floor"]} if moving and FLOOR in known else {}
+    return references(run, moving=moving) if run.exists else [], floor, " ".join(said)
+
+
 def charts(run: RunDir, rows: Sequence[Mapping[str, Any]]) -> None:
     """Loss on its scale, accuracy, cosines and spread over the steps."""
-    columns = {"step", *(name for series in CHARTS.values() for name in series)}
+    columns = {"step", "temperature", "loss_floor", *(name for series in CHARTS.values() for name in series)}
     column = {name: np.array([row.get(name) for row in rows], dtype=np.float64) for name in columns}
-    lines = references(run) if run.exists else []
+    lines, floor, said = scale(run, column)
     grid = st.grid(2, min_column_width=340, gap="medium")
     for name, series in CHARTS.items():
         known = np.isfinite([column[s] for s in series]).any(0)
         if not known.any():
             continue
+        loss = name == "loss"
         shown = {t(f"train.metric.{s}"): column[s][known] for s in series}
+        shown |= {key: values[known] for key, values in floor.items() if loss}
         figure = figures.curves(
             column["step"][known],
             shown,
             x_title=t("train.step"),
             y_title=t(f"train.axis.{name}"),
-            references=lines if name == "loss" else LEVELS.get(name, lambda: [])(),
+            references=lines if loss else LEVELS.get(name, lambda: [])(),
             height=300,
         )
         if name in FROM_ZERO:
             figure.update_yaxes(rangemode="tozero")
         with grid.cell():
             table = {t("train.step"): column["step"][known].astype(int)} | shown
-            figure_with_table(figure, table, f"train.chart.{name}", caption=t(f"train.read.{name}"))
+            caption = f"{t(f'train.read.{name}')} {said if loss else ''}".rstrip()
+            figure_with_table(figure, table, f"train.chart.{name}", origin=of_run(run), caption=caption)
 
 
 CHARTS = {

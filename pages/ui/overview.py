@@ -11,6 +11,7 @@ import streamlit as st
 from pages.ui import dataflow, figures, jobs, loading, state, stillmap
 from pages.ui.classroom import closed, public, source
 from pages.ui.text import label, t, worded
+from pages.ui.widgets import badge, of_run
 from simclr_core.errors import DataError, SimclrError, sentence
 from simclr_core.maps import MAPS
 from simclr_core.store import JobDir, RunDir
@@ -79,6 +80,7 @@ def small_map(run: RunDir) -> None:
     keep = figures.thin(len(m.xy), MAP_POINTS)
     names = state.table(run).class_names if state.has_table(run) else ()
     drawn = stillmap.drawing(m.xy[keep], None if m.label is None else m.label[keep], names, dataflow.ink())
+    badge(of_run(run))
     st.image(drawn, width="stretch", alt=t("home.map_alt", method=m.method, n=len(keep)))
     method = label(MAPS[m.method].label) if m.method in MAPS else m.method
     st.caption(t("home.map_caption", method=method, space=m.space, shown=f"{len(keep):,}", n=f"{len(m.xy):,}"))

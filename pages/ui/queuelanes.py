@@ -1,4 +1,4 @@
-"""Slots and cut batches as still SVG: every tile says whose it is and how old, so that no colour has to be told apart."""
+"""Slots, batches and cut batches as still SVG: every tile says whose it is and how old, so no colour must be told apart."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pages.ui.figures import PALETTE
 PER_ROW, WIDE, HIGH, GAP = 12, 42, 40, 4
 AGES = ("#fee838", "#d9c35c", "#b0a272", "#8a8678", "#646770", "#3b496c", "#123570", "#00224e")  # cividis, new to old
 DARK_FROM = 4  # from this colour on the text is white
+DRAWN = 16  # images of a batch whose single cells can be seen
 ENTER = (
     "<style>@media (prefers-reduced-motion: no-preference){.new{animation:in .5s ease-out}"
     "@keyframes in{from{opacity:0;transform:translateY(-14px)}}}</style>"
@@ -66,17 +67,46 @@ def _tile(tile: Tile, oldest: int, ink: str) -> str:
     )
 
 
-def blocks(parts: int, *, whole: bool, ink: str) -> str:
-    """SVG of the matrix of cosines of a batch in so many parts: what a loss compares is filled, the rest hatched."""
-    side = 160 / parts
-    hatch = (
+def _hatch(ink: str) -> str:
+    return (
         '<defs><pattern id="h" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<path d="M0 0V7" stroke="{ink}" stroke-opacity=".35" stroke-width="2"/></pattern></defs>'
     )
+
+
+def blocks(parts: int, *, whole: bool, ink: str) -> str:
+    """SVG of the matrix of cosines of a batch in so many parts: what a loss compares is filled, the rest hatched."""
+    side = 160 / parts
     cells = "".join(
         f'<rect x="{8 + k * side:.1f}" y="{8 + i * side:.1f}" width="{side - 2:.1f}" height="{side - 2:.1f}" rx="3" '
         f'fill="{PALETTE[0] if whole or i == k else "url(#h)"}"/>'
         for i in range(parts)
         for k in range(parts)
     )
-    return _svg(176, 176, ink, hatch + cells)
+    return _svg(176, 176, ink, _hatch(ink) + cells)
+
+
+def pairing(n: int, ink: str) -> str:
+    """SVG of the matrix that a batch of n images is compared in: a row an anchor, itself hatched, its other view marked +, the
+    rest negatives. Beyond `DRAWN` images no cell could be seen, so none is drawn.
+    """
+    m, whole = 2 * n, 200
+    side = whole / m
+    back = f'<rect x="8" y="8" width="{whole}" height="{whole}" fill="{PALETTE[1]}" fill-opacity=".5"/>'
+    if n > DRAWN:
+        return _svg(216, 216, ink, f'{back}<text x="108" y="115" font-size="20">{m:,} × {m:,}</text>')
+    at = [f"{8 + i * side:.2f}" for i in range(m)]
+    box = f'width="{side:.2f}" height="{side:.2f}"'
+    own = "".join(
+        f'<rect x="{a}" y="{a}" {box} fill="#ffffff"/><rect x="{a}" y="{a}" {box} fill="url(#h)"/>' for a in at
+    )
+    pairs = "".join(f'<rect x="{at[i ^ 1]}" y="{at[i]}" {box} fill="{PALETTE[0]}"/>' for i in range(m))
+    small = min(side, 24)
+    plus = "".join(
+        f'<text x="{8 + ((i ^ 1) + 0.5) * side:.2f}" y="{8 + (i + 0.5) * side + 0.3 * small:.2f}">+</text>'
+        for i in range(m)
+    )
+    lines = "".join(f"M8 {a}h{whole}M{a} 8v{whole}" for a in at[1:])
+    grid = f'<path d="{lines}" stroke="{ink}" stroke-opacity=".4" stroke-width=".5"/>'
+    marks = f'<g font-size="{small:.1f}" fill="#ffffff">{plus}</g>'
+    return _svg(216, 216, ink, f"{_hatch('#000000')}{back}{own}{pairs}{marks}{grid}")

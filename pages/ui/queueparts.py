@@ -15,7 +15,7 @@ from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.queuelanes import Tile, blocks, lane
 from pages.ui.quiz import question
 from pages.ui.text import escape_markdown, t
-from pages.ui.widgets import KEEP
+from pages.ui.widgets import ILLUSTRATION, KEEP, badge
 from simclr_core import negatives as neg
 
 STEP, LAST_STEP = "queue.step", 60
@@ -31,6 +31,8 @@ CHOICES = {  # name in the session and the URL → values, the first being usual
 }
 CHUNK, CHUNKS = "queue.chunk", ("8", "4", "2", "16")
 PICTURES, TEMPERATURE = 32, 0.2
+AGED = {"keys": 4096, "batch": 256}  # of the question about the oldest key
+CHEAP = 65_536  # keys
 COSTS = ("negatives", "held", "oldest", "live", "stored")
 
 
@@ -81,6 +83,7 @@ def lanes(step: int) -> None:
     large = neg.images_at(step, batch=TOY_LARGE, images=TOY["images"])
     anchor = int(now.batch[0])
     oldest = 2 * (TOY["images"] // TOY["batch"]) - 1
+    badge(ILLUSTRATION)
     st.markdown(t("queue.now", step=step, images=_named(now.batch), anchor=anchor + 1, large=_named(large)))
     _lane("large", _tiles(np.repeat(large, 2), np.zeros(2 * TOY_LARGE, int), int(large[0])), oldest)
     _lane("queue", _tiles(now.queue_image, now.queue_age, anchor), oldest)
@@ -136,6 +139,14 @@ def size(count: int) -> str:
     raise AssertionError
 
 
+def age() -> None:
+    """How old the oldest key of a full queue is: a guess, then the count."""
+    keys, batch = AGED.values()
+    numbers = {"a": keys // batch, "b": neg.oldest_key(keys, batch), "c": f"{keys:,}", "pair": neg.VIEWS * batch}
+    most = {"most": f"{CHEAP:,}", "size": size(CHEAP * 128 * neg.FLOAT_BYTES)}
+    question("queue.age", "b", keys=f"{keys:,}", batch=batch, **numbers, **most)
+
+
 def costs(plan: dict[str, float]) -> None:
     """The budgets side by side, and what the queue's age means."""
     fits, batch, keys, images, dim = (int(plan[k]) for k in ("fits", "batch", "keys", "images", "dim"))
@@ -145,6 +156,8 @@ def costs(plan: dict[str, float]) -> None:
     st.markdown(t("queue.cosines", batch=f"{batch:,}", size=size(found["large"].cosines)))
     age, momentum = found["queue"].oldest, plan["momentum"]
     st.markdown(t("queue.moved", age=f"{age:,}", momentum=momentum, share=f"{neg.moved_share(momentum, age):.1%}"))
+    shares = (f"m = {m}: {neg.moved_share(float(m), age):.1%}" for m in sorted(CHOICES["queue.momentum"], key=float))
+    st.caption(t("queue.moved_each", shares=" · ".join(shares)))
     chance = neg.own_key_chance(keys, images)
     st.markdown(t("queue.own", chance=f"{chance:.2%}", share=f"{keys / 2 / images:.2f}"))
     if keys >= 2 * images:
@@ -158,33 +171,36 @@ def _cells(b: neg.Budget) -> list[str]:
 
 
 # -- a batch that is cut ------------------------------------------------------------------------------------------------
-def _views() -> tuple[np.ndarray, np.ndarray, str]:
-    """Two views of 32 pictures: of the loaded run, else drawn; and where they come from."""
+def _views() -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Two views of 32 pictures of the loaded run, and where they come from; None where it has none."""
     run = state.current()
-    if run is not None and state.has_pairs(run) and "z" in (table := state.pairs(run)).spaces:
-        z_a, z_b = table.space("z")
-        if len(z_a) >= PICTURES:
-            name = t("shell.demo") if run.name == state.DEMO else run.name
-            return z_a[:PICTURES], z_b[:PICTURES], t("queue.from_run", n=PICTURES, name=escape_markdown(name))
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(PICTURES, 16))
-    return z, z + 0.5 * rng.normal(size=z.shape), t("queue.drawn", n=PICTURES)
+    if run is None or not state.has_pairs(run) or "z" not in (table := state.pairs(run)).spaces:
+        return None
+    z_a, z_b = (z[:PICTURES] for z in table.space("z"))
+    if len(z_a) < PICTURES:
+        return None
+    return z_a, z_b, t("queue.from_run", n=PICTURES, name=escape_markdown(state.called(run)))
 
 
 def cut() -> None:
     """The gradient of one batch taken whole, by GradCache, and accumulated."""
     question("queue.cut", "b", parts=8, each=32, all=256)
     state.follow_url(CHUNK, CHUNKS, CHUNKS[0])
-    z_a, z_b, origin = _views()
     chunk = int(
         st.selectbox(t("queue.chunk"), sorted(CHUNKS, key=int), key=CHUNK, width=220, persist_state=KEEP)
     )  # fmt: skip
     parts = PICTURES // chunk
+    badge(ILLUSTRATION)
     pictures = st.columns(2)
     for column, whole in zip(pictures, (True, False), strict=True):
         name = "cut_whole" if whole else "cut_parts"
         column.image(blocks(parts, whole=whole, ink=ink()), width=176, alt=t(f"queue.{name}", parts=parts, each=chunk))
         column.caption(t(f"queue.{name}", parts=parts, each=chunk))
+    views = _views()
+    if views is None:
+        st.info(t("queue.no_pairs", n=PICTURES), icon=":material/info:")
+        return
+    z_a, z_b, origin = views
     found = neg.cuts(z_a, z_b, chunk=chunk, temperature=TEMPERATURE)
     number_table(
         [t("queue.way.title"), *(t(f"queue.column.{c}") for c in ("negatives", "loss", "alike", "off"))],

@@ -50,3 +50,11 @@ def _read_out(name: str, **values: Any) -> None:
     if not teacher.hides("answers"):
         with st.expander(t("common.reveal"), icon=":material/lightbulb:"):
             st.markdown(t(f"{name}.reveal", **values))
+
+
+def guessed(name: str, answer: str, **values: Any) -> bool:
+    """As `question`, before a measurement: whether it may be shown, because it was answered or a person asks for it."""
+    told = question(name, answer, **values)
+    return told or (
+        not teacher.hides("answers") and st.toggle(t("common.anyway"), key=f"{name}.anyway", persist_state=KEEP)
+    )

@@ -8,23 +8,42 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import figures, state, widgets
+from pages.ui.quiz import guessed
 from pages.ui.text import label, t
 from simclr_core.demo import labels
 from simclr_core.demo.labels import ARMS, Summary
 
+OPTIONS = {"a": "supervised", "b": "untrained", "c": "simclr"}  # of the guess → arm
+
 
 def comparison() -> None:
-    """Figure, reading, table and configuration; or that nothing was measured."""
+    """A guess, then figure, reading, table and configuration; or that nothing was measured."""
     found = labels.read()
     st.subheader(t("worksheet.labels.title"))
     if found is None:
         st.info(t("common.not_measured"), icon=":material/info:")
         return
     summaries = labels.summaries(found["results"])
+    if guess(summaries):
+        show(found, summaries)
+
+
+def guess(summaries: Sequence[Summary]) -> bool:
+    """Which way wins with few labels; whether the measurement may be shown."""
+    few = [s for s in summaries if s.share == labels.SHARES[0] and s.arm in OPTIONS.values()]
+    best = max(few, key=lambda s: s.mean).arm
+    answer = next(option for option, arm in OPTIONS.items() if arm == best)
+    shown = {s.arm: f"{s.mean:.3f}" for s in few} | {"n": few[0].n_train}
+    return guessed("worksheet.labels.guess", answer, **shown)
+
+
+def show(found: dict[str, Any], summaries: Sequence[Summary]) -> None:
+    """The measurement."""
     widgets.figure_with_table(
         _figure(summaries, found["results"]),
         _rows(summaries),
         "worksheet.labels",
+        origin=widgets.Origin("run", found["run_id"]),
         caption=_reading(summaries),
         alt=_reading(summaries),
     )

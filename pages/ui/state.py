@@ -57,6 +57,11 @@ def current() -> RunDir | None:
     return available_runs().get(st.session_state.get(RUN_KEY) or "")
 
 
+def called(run: RunDir) -> str:
+    """What pages call a run."""
+    return t("shell.demo") if run.name == DEMO else run.name
+
+
 def require_run() -> RunDir:
     """The loaded run, or a page that says how to get one. Ends the page when there is none, or none with embeddings."""
     run = current()

@@ -31,6 +31,10 @@ _NO_CONTROLS = (
     '[data-testid="stMain"] [data-testid="stElementContainer"]:has('
     + f"{', '.join(f'[data-testid={name}]' for name in _WIDGETS)}) {{ display: none; }}"
 )
+_WHOLE = (  # a metric's name and value wrap where there is no room, instead of ending in dots
+    '[data-testid="stMetric"] :is([data-testid="stMetricLabel"], [data-testid="stMetricValue"]) :is(div, p) '
+    "{ white-space: normal; overflow: visible; text-overflow: clip; }"
+)
 _LARGE = (  # the smallest notes are 0.8 of it: 18 px
     "html { font-size: 22.5px !important; } "
     '[data-testid="stMain"] :is(code, td, th) { font-size: max(0.8rem, 1em) !important; }'
@@ -58,11 +62,15 @@ def projector() -> bool:
     return st.session_state.get(SIZE) == PROJECTOR
 
 
+def wide(pixels: int) -> int:
+    """A width that was chosen for text of the usual size, for the size that the link asks for."""
+    return round(1.5 * pixels) if projector() else pixels
+
+
 def frame(*, learn: bool) -> None:
     """The style that the link asks for; controls are hidden on pages of the classroom alone."""
-    rules = [_NO_CONTROLS] * (learn and hides("controls")) + [_LARGE] * projector()
-    if rules:
-        st.html(f"<style>{' '.join(rules)}</style>")
+    rules = [_WHOLE] + [_NO_CONTROLS] * (learn and hides("controls")) + [_LARGE] * projector()
+    st.html(f"<style>{' '.join(rules)}</style>")
 
 
 # -- the menu ------------------------------------------------------------------------------------------------------------

@@ -313,7 +313,7 @@ def history() -> None:
 
 
 def history_row(run: RunDir) -> dict[str, Any]:
-    """One line of the history."""
+    """One line of the history. No loss stands in it: runs differ in τ, batch size and objective, and so in its scale."""
     status, rows = jobs.watch(run), state.metrics(run)
     accuracy = (status.get("result") or {}).get("knn_accuracy")
     return {
@@ -321,7 +321,6 @@ def history_row(run: RunDir) -> dict[str, Any]:
         t("train.column.state"): t(f"train.state.{status.get('state') or 'done'}"),
         t("loading.images"): source(state.spec_of(run) or ""),
         t("train.step"): rows[-1]["step"] if rows else None,
-        t("train.metric.loss"): round(rows[-1]["loss"], 4) if rows else None,
         t("train.column.knn"): t("common.not_measured") if accuracy is None else f"{accuracy:.1%}",
         t("train.column.disk"): f"{run.disk_bytes() / 2**20:,.1f} MiB",
     }

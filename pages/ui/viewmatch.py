@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.ui import figures, teacher
+from pages.ui import figures
 from pages.ui.numbertable import Row, number_table, short
-from pages.ui.quiz import question
+from pages.ui.quiz import guessed
 from pages.ui.text import label, t
 from pages.ui.viewrecipe import packed
-from pages.ui.widgets import KEEP, figure_with_table
+from pages.ui.widgets import Origin, figure_with_table
 from simclr_core.config import AugmentConfig
 from simclr_core.demo import matching_runs
 from simclr_core.demo.matching_runs import RECIPES, WAYS, Summary
@@ -37,10 +37,7 @@ def stored() -> None:
     at = {(s.way, s.recipe): s.mean for s in summed["emoji"]}
     crop = at["colour", "crop"]
     said = {f"{way}_{recipe}": f"{at[way, recipe]:.0%}" for way, recipe in at} | {"others": found["candidates"]}
-    told = question("views.quiz", "a" if crop < RARELY else "b" if crop < OFTEN else "c", **said)
-    if not told and (
-        teacher.hides("answers") or not st.toggle(t("views.anyway"), key="views.anyway", persist_state=KEEP)
-    ):
+    if not guessed("views.quiz", "a" if crop < RARELY else "b" if crop < OFTEN else "c", **said):
         return
     st.markdown(t("views.measured", pictures=found["pictures"], others=found["candidates"], draws=found["draws"]))
     grid = st.grid(2, min_column_width=520, gap="medium")
@@ -48,7 +45,10 @@ def stored() -> None:
         with grid.cell(), st.container(border=True):
             st.subheader(t(f"views.of.{name}"))
             reading = t(f"views.read.{name}", **said)
-            figure_with_table(_figure(summaries), _rows(summaries), f"views.stored.{name}", caption=reading)
+            origin = Origin("run", matching_runs.RESULT.name)
+            figure_with_table(
+                _figure(summaries), _rows(summaries), f"views.stored.{name}", origin=origin, caption=reading
+            )
 
 
 def _figure(summaries: list[Summary]) -> Any:
@@ -114,4 +114,6 @@ def table(found: Matching, looked: Looked) -> None:
     ]
     columns = ("accuracy", "auc", "positive", "negative")
     number_table([t("views.way"), *(t(f"views.{column}") for column in columns)], rows)
-    st.page_link("pairs.py", label=t("views.to_pairs"), icon=":material/compare:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link("pairs.py", icon=":material/arrow_forward:")
+        st.markdown(t("views.to_pairs"), width="stretch")

@@ -14,7 +14,7 @@ from pages.ui.components.views import packed as packed_hands
 from pages.ui.frame import error_frame
 from pages.ui.numbertable import NOTHING, Row, number_table, short
 from pages.ui.text import escape_markdown, label, t
-from pages.ui.widgets import KEEP, figure_with_table
+from pages.ui.widgets import KEEP, LIVE, figure_with_table
 from simclr_core.config import AugmentConfig
 from simclr_core.errors import SimclrError
 from simclr_core.operations import OPERATIONS
@@ -118,7 +118,7 @@ def _encoders(run: RunDir | None, images: ImageSet) -> dict[str, Encoder]:
     if run is None or not found:
         st.info(t("views.no_encoder"), icon=":material/info:")
         return {}
-    name = t("shell.demo") if run.name == state.DEMO else run.name
+    name = state.called(run)
     known = state.spec_of(run) == images.spec
     st.caption(t("views.encoder" if known else "views.encoder_of_others", name=escape_markdown(name)))
     return found
@@ -218,4 +218,4 @@ def _pair(looked: Looked, both: tuple[Strip, Strip], augment: AugmentConfig) -> 
         t("views.share_axis"): share,
     }
     kind = "positive" if looked.rows[0] == looked.rows[1] else "false"
-    figure_with_table(figure, table, "views.pair", caption=t(f"views.{kind}_pair"))
+    figure_with_table(figure, table, "views.pair", origin=LIVE, caption=t(f"views.{kind}_pair"))

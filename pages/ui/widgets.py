@@ -1,17 +1,19 @@
-"""Widgets from the fields of a parameter record, and a figure with its numbers beside it."""
+"""Widgets from the fields of a parameter record; a figure with its badge and its numbers beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import MISSING, Field, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import streamlit as st
 
-from pages.ui.text import label, t
+from pages.ui import figures, state, teacher
+from pages.ui.text import escape_markdown, label, t
 from simclr_core.errors import ConfigError, sentence
 from simclr_core.registry import Choice, Params, make_params
+from simclr_core.store import RunDir
 
 P = TypeVar("P", bound=Params)
 Meta = Mapping[str, Any]  # of a declared field
@@ -97,17 +99,57 @@ def choose(
     )
 
 
-def figure_with_table(figure: Any, rows: Any, key: str, *, caption: str = "", alt: str | None = None) -> None:
-    """A chart, one sentence on how to read it, and the same numbers as a table for who cannot see or wants to copy them.
+class Origin(NamedTuple):
+    """Where the numbers of a figure come from.
+
+    Attributes:
+        kind: "live" = computed now from what is set on the page; "run" = measured on a run; "illustration" = a toy's sizes,
+            no encoder was measured.
+        run: the run's name and id, or what the runs are called.
+    """
+
+    kind: Literal["live", "run", "illustration"]
+    run: str = ""
+
+
+LIVE, ILLUSTRATION = Origin("live"), Origin("illustration")
+_BADGES: dict[str, tuple[str, Literal["green", "blue", "orange"]]] = {
+    "live": ("bolt", "green"), "run": ("science", "blue"), "illustration": ("draw", "orange"),
+}  # fmt: skip
+
+
+def of_run(run: RunDir | None) -> Origin:
+    """That a figure shows what was measured on this run; without a run it was computed now."""
+    if run is None:
+        return LIVE
+    name, identity = state.called(run), run.info.get("run_id")
+    return Origin("run", f"{name} · {identity}" if identity else name)
+
+
+def badge(origin: Origin) -> None:
+    """Say where the numbers of the next figure come from, by an icon and words."""
+    icon, colour = _BADGES[origin.kind]
+    text = t(f"badge.{origin.kind}", run=escape_markdown(origin.run))
+    st.badge(text, icon=f":material/{icon}:", color=colour, help=t(f"badge.{origin.kind}_help"))
+
+
+def figure_with_table(
+    figure: Any, rows: Any, key: str, *, origin: Origin | None = None, caption: str = "", alt: str | None = None
+) -> None:
+    """A chart with its badge, one sentence on how to read it, and the same numbers as a table for who cannot see or wants
+    to copy them. Every chart of the app goes through here: a test refuses others.
 
     Args:
         figure: a plotly figure.
         rows: a data frame, or columns by name.
         key: the chart's key, "page.name".
+        origin: where its numbers come from; by default the loaded run.
         caption: how to read it.
         alt: what the chart shows, for a screen reader; the caption where none is given.
     """
-    st.plotly_chart(figure, key=key, config={"displaylogo": False, "displayModeBar": False}, alt=alt or caption or None)
+    badge(origin or of_run(state.current()))
+    shown = figures.for_a_room(figure) if teacher.projector() else figure
+    st.plotly_chart(shown, key=key, config={"displaylogo": False, "displayModeBar": False}, alt=alt or caption or None)
     if caption:
         st.caption(caption)
     with st.expander(t("common.as_table"), icon=":material/table_rows:"):

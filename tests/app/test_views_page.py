@@ -241,7 +241,7 @@ def test_the_measurement_waits_for_an_answer(views):
     assert len(at.success) == 1
     assert len(at.get("plotly_chart")) == 3
     assert f"{matching_runs.summaries(matching_runs.read(), 'emoji')[0].mean:.0%} of the time" in at.success[0].value
-    assert len(views(None).toggle(key="views.anyway").set_value(True).run().get("plotly_chart")) == 3
+    assert len(views(None).toggle(key="views.quiz.anyway").set_value(True).run().get("plotly_chart")) == 3
 
 
 def test_nothing_measured_is_said(views, monkeypatch):

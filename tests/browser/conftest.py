@@ -33,9 +33,9 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def start_server(runs: Path, port: int, cwd: Path = ROOT) -> subprocess.Popen:
+def start_server(runs: Path, port: int, cwd: Path = ROOT, app: Path = ROOT / "app.py") -> subprocess.Popen:
     """`streamlit run app.py`, healthy when this returns."""
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port)]
     log = (runs.parent / f"{runs.name}-server-{port}.log").open("ab")
     environment = os.environ | {"SIMCLR_RUNS": str(runs), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT)

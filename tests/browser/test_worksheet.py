@@ -13,7 +13,7 @@ def test_by_keyboard_alone_and_over_a_reload(visit):
     first.focus()
     page.keyboard.type("13359,7")
     page.keyboard.press("Enter")
-    page.get_by_text("Right. To six digits: 13359.7.").wait_for()
+    page.get_by_text("Right. Rounded to six digits: 13359.7.").wait_for()
     page.wait_for_function("location.search.includes('a=')")
     one = page.evaluate("location.search")
     page.keyboard.press("Tab")

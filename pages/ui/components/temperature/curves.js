@@ -65,10 +65,13 @@ export function trainPanel(app) {
     const floor = lossFloor(m / 2, trail.tau)
     const path = Array.from({ length: reached + 1 }, (_, k) => [Math.sqrt(k / STEPS), trail.at(k).loss])
     top = Math.min(Math.max(...path.map(([, v]) => v)) * 1.15, ceiling * 3) || 1 // one image has no loss at all
+    const said = fill(texts.ceiling, { count: m - 1, value: fmt(ceiling, 3) })
+    // A ceiling above the picture is named at its upper border.
+    const named = { name: "ceiling", ...(ceiling < top ? { at: [0.3, ceiling], text: said, dy: -5 } : { at: [0.3, top], text: `↑ ${said}`, dy: 12 }) }
     loss.paint([0, top], [
       ...(ceiling < top ? [{ name: "ceiling", points: [[0, ceiling], [1, ceiling]] }] : []), { name: "floor", points: [[0, floor], [1, floor]] },
       { name: "mean", points: path },
-    ], [{ name: "floor", at: [0.02, floor], text: texts.floor, dy: floor > top / 2 ? 14 : -5 }], ["now", "dot mean"])
+    ], [{ name: "floor", at: [0.02, floor], text: texts.floor, dy: floor > top / 2 ? 14 : -5 }, named], ["now", "dot mean"])
   })
   const update = (frame) => {
     const { trail, at } = frame.training
