@@ -90,11 +90,8 @@ def longer(said: str) -> str:
 
 def core_labels() -> set[str]:
     """The English of every label that the core and the shell carry themselves."""
-    found = {
-        said["en"]
-        for said in dicts(tomllib.loads((ROOT / "simclr_core/worksheet/texts.toml").read_text()))
-        if "en" in said
-    }
+    texts = [tomllib.loads(path.read_text()) for path in (ROOT / "simclr_core").rglob("*.toml")]
+    found = {said["en"] for tree in texts for said in dicts(tree) if isinstance(said.get("en"), str)}
     for path in [*(ROOT / "simclr_core").rglob("*.py"), ROOT / "pages/shell.py"]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Label" and node.args:
