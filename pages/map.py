@@ -153,7 +153,10 @@ def numbers(view: View) -> None:
     """The map as a table, sent when it is opened."""
     opened = st.expander(t("common.as_table"), icon=":material/table_rows:", key="map.table", on_change="rerun")
     if opened.open:
-        opened.dataframe(view.columns(), hide_index=True, key="map.table.rows")
+        rows = view.columns(view.row, t("collapse.image"), t("map.by_class")) | dict(
+            zip("xyz", view.map.xy.T, strict=False)
+        )
+        opened.dataframe(rows, hide_index=True, key="map.table.rows")
 
 
 def picked_panel(view: View, i: int, near: tuple[np.ndarray, np.ndarray]) -> None:

@@ -112,13 +112,6 @@ class View(Rows):
         """One of `ROW_VALUES` for each point."""
         return rowdata.values(self.run, self.space, name)[self.row]
 
-    def columns(self) -> dict[str, Any]:
-        """The map as a table: image, class, place."""
-        found: dict[str, Any] = {t("collapse.image"): self.map.index}
-        if self.map.label is not None:
-            found[t("map.by_class")] = [self.class_of(int(row)) for row in self.row]
-        return found | dict(zip("xyz", self.map.xy.T, strict=False))
-
     # -- for the browser -----------------------------------------------------------------------------------------------
     def cloud(self, colour: str, neighbours: tuple[int, list[int]]) -> CloudData:
         """The point cloud, coloured by class or by one of `ROW_VALUES`, with lines to a point's neighbours."""
