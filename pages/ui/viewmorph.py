@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.ui import state, teacher, viewmatch
+from pages.ui import state, teacher, viewmatch, widgets
 from pages.ui.components.views import NONE, Hands, encoded, packed, read_hands, unpacked, views_morph
 from pages.ui.text import label, strings, t, tag
 from pages.ui.viewrecipe import packed as packed_recipe
@@ -76,4 +76,5 @@ def _said(operation: str) -> dict[str, Any]:
 def show(looked: Looked, both: tuple[Strip, Strip], hands: Hands, views: str) -> None:
     """The two views, played and set by hand in the browser."""
     st.caption(t("views.morph_how"))
+    widgets.badge(widgets.LIVE)
     views_morph(given(looked, both, hands, views), key=KEY, on_hand=remember)

@@ -43,10 +43,10 @@ def test_every_chart_goes_through_the_widget_with_badge_and_table():
     assert said.index("badge(") < said.index("st.plotly_chart(") < said.index("st.dataframe(")
 
 
-@pytest.mark.parametrize("file", ["pages/temperature.py", "pages/lab.py", "pages/map.py"])
+@pytest.mark.parametrize("file", ["pages/temperature.py", "pages/lab.py", "pages/map.py", "pages/ui/viewmorph.py"])
 def test_every_component_that_draws_has_a_badge(file):
     names = [name for name, _ in calls(ROOT / file)]
-    drawn = {"temperature_explorer", "collapse_lab", "pointcloud"}
+    drawn = {"temperature_explorer", "collapse_lab", "pointcloud", "views_morph"}
     assert "widgets.badge" in names
     assert drawn & set(names)
 
