@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import teacher
 from pages.ui.components.lab import DIM, IMAGES
-from pages.ui.numbertable import Row, number_table, short
+from pages.ui.numbertable import short
 from pages.ui.text import label, t
 from pages.ui.widgets import KEEP
 from simclr_core.cloud import Cloud
@@ -56,17 +56,19 @@ def check(meters: Sequence[str]) -> None:
     """
     st.subheader(t("lab.check.title"))
     st.markdown(t("lab.check.lead", dim=DIM))
-    readings = {name: [short(DIAGNOSTICS[m].run(cloud(name))) for m in meters] for name in SNAPSHOTS}
-    number_table(["", *(label(DIAGNOSTICS[m].label) for m in meters)], [Row(n, (), v) for n, v in readings.items()])
-    if teacher.hides("controls"):
-        return
     for name in SNAPSHOTS:
-        _ask(name)
+        measured = cloud(name)
+        read = [f"{label(DIAGNOSTICS[m].label)} {short(DIAGNOSTICS[m].run(measured))}" for m in meters]
+        reading = " · ".join([f"**{name}**", *read])
+        if teacher.hides("controls"):
+            st.markdown(reading)
+        else:
+            _ask(name, reading)
 
 
-def _ask(name: str) -> None:
+def _ask(name: str, reading: str) -> None:
     chosen = st.segmented_control(
-        name, KINDS, key=f"lab.check.{name}", format_func=lambda kind: t(f"lab.check.{kind}"), persist_state=KEEP
+        reading, KINDS, key=f"lab.check.{name}", format_func=lambda kind: t(f"lab.check.{kind}"), persist_state=KEEP
     )
     right = SNAPSHOTS[name].kind
     if chosen is None:

@@ -12,7 +12,7 @@ const STEPS_A_MS = 0.06
 const STILL = 50 // steps that Play takes at once where motion is not wanted
 const BUDGET_MS = 10 // of a frame, for steps that nobody has looked at yet
 const RADIUS = 128
-const MARKS = [0, 150, 300, 450, STEPS].map((step) => [step / STEPS, String(step)])
+const MARKS = [0, 200, 400, STEPS].map((step) => [step / STEPS, String(step)])
 const CIRCLE = "M-8,0a8,8 0 1 0 16,0a8,8 0 1 0 -16,0z"
 const SHAPES = [CIRCLE, "M-7.5,-7.5h15v15h-15z", "M0,-10.5L10.5,0L0,10.5L-10.5,0z", "M0,-11L11,7.5H-11z"]
 const TURNS = { ArrowLeft: [-0.15, 0], ArrowRight: [0.15, 0], ArrowUp: [0, -0.15], ArrowDown: [0, 0.15] }
@@ -106,7 +106,7 @@ class Lab {
     const { texts, data: { setting: { tau } } } = this
     const lines = name === "negatives" ? { ceiling: lossCeiling(N), even: lossUniformSphere(tau), floor: lossFloor(N, tau) } : { agree: 0 }
     const chart = plot(texts[`loss_${name}`], MARKS, (t) => this.goTo(Math.round(t * STEPS), false), () => this.commit())
-    const dy = { ceiling: -5, even: -5, floor: 13, agree: 13 }
+    const dy = { ceiling: -5, even: 12, floor: 13, agree: -5 }
     const paint = repainted((losses, reached) => {
       const [high, low] = [lines.ceiling ?? Math.max(losses[0], 0.1), lines.floor ?? 0]
       chart.paint([low - 0.08 * (high - low), high + 0.16 * (high - low)], [
