@@ -177,13 +177,13 @@ def checks(found: SpaceReport) -> None:
     """Every rule with its answer, its number and its limit."""
     judged = [f for f in found.findings if f.id in DIAGNOSES or f.severity != "ok"]
     made = sum(f.value is not None for f in judged)
-    columns = ["check", "result", "value", "limit", *REFERENCES]
+    columns = ["check", "result", "value", "limit", *_present(found)]
     sampled = t("collapse.knots", rows=f"{KNOT_ROWS:,}", n=f"{found.n:,}") if found.n > KNOT_ROWS else ""
     st.caption(f"{t('collapse.checks_made', made=made, all=len(judged))} {t('collapse.checks_how')} {sampled}")
-    number_table([t(f"collapse.{c}") for c in columns], [_check(f) for f in judged])
+    number_table([t(f"collapse.{c}") for c in columns], [_check(f, _present(found)) for f in judged])
 
 
-def _check(finding: Finding) -> Row:
+def _check(finding: Finding, references: Sequence[str]) -> Row:
     known = finding.id in DIAGNOSES
     name = upper(label(DIAGNOSES[finding.id].label)) if known else t("collapse.zero_rows")
     source = t("collapse.source", source=finding.source) if finding.source else ""
@@ -191,20 +191,20 @@ def _check(finding: Finding) -> Row:
     word = t(f"collapse.mark_{finding.severity}")
     result = f"{MARKS[finding.severity]} {word}" if finding.value is not None else t("common.not_measured")
     value = f"{short(finding.value)}\n{span(finding.interval)}"
-    beside = (short(finding.reference.get(name)) for name in REFERENCES)
+    beside = (short(finding.reference.get(name)) for name in references)
     return Row(name, (said(finding), source, limit), (result, value, short(finding.threshold), *beside))
 
 
 # -- the numbers ---------------------------------------------------------------------------------------------------------
 def numbers(run: RunDir, found: SpaceReport) -> None:
     """Every diagnostic of one space beside the untrained encoder, raw pixels and the uniform sphere."""
-    names = {name: t(f"collapse.{name}") for name in REFERENCES}
+    names = {name: t(f"collapse.{name}") for name in _present(found)}
     reason = {f.id: said(f) for f in found.findings if f.value is None}
     rows = [
         Row(
             label(choice.label),
             (label(choice.help), reason.get(name, "")),
-            (_value(found, name), *(short(found.references.get(k, {}).get(name)) for k in REFERENCES)),
+            (_value(found, name), *(short(found.references[k].get(name)) for k in names)),
         )
         for name, choice in DIAGNOSTICS.items()
     ]
@@ -226,6 +226,11 @@ def _value(found: SpaceReport, name: str) -> str:
     if found.metrics.get(name) is None:
         return t("common.not_measured")
     return f"{short(found.metrics[name])}\n{span(found.intervals.get(name))}"
+
+
+def _present(found: SpaceReport) -> list[str]:
+    """Which references there are."""
+    return [name for name in REFERENCES if name in found.references]
 
 
 def _absent(found: SpaceReport) -> list[str]:
