@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
 from simclr_core.records import Severity
-from simclr_core.registry import Label
 from simclr_core.spectrum import LIVE, USED, cloud_cliff, enough_used
+from simclr_core.texts import beside
+
+TEXTS = beside(__file__)
 
 
 # -- complete ------------------------------------------------------------------------------------------------
@@ -36,24 +38,6 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
     severity: Severity = "fail" if (std < limits.fail and same) or crowd >= limits.median else "ok"
     if severity == "ok" and std < limits.warn and same:
         severity = "warn"
-    text = {
-        "fail": say(
-            "All images land on one point: the spread is {s:.3f} of a healthy 1 and the mean cosine is {c:.3f}.",
-            "所有图像落在同一点：离散度为 {s:.3f}（健康值为 1），平均余弦 {c:.3f}。",
-            s=std,
-            c=cosine,
-        ),
-        "warn": say(
-            "The images lie very close together: the spread is {s:.3f} of a healthy 1.",
-            "图像彼此非常接近：离散度为 {s:.3f}（健康值为 1）。",
-            s=std,
-        ),
-        "ok": say(
-            "The images do not fall onto one point: the spread is {s:.2f}, a collapse would show 0.",
-            "图像没有落在同一点：离散度为 {s:.2f}，坍缩时为 0。",
-            s=std,
-        ),
-    }
     if severity == "fail" and std >= limits.fail:
         crowded = say(
             "Nearly all images land on one point: four pairs in five have a cosine of {c:.4f} or more.",
@@ -61,7 +45,7 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
             c=crowd,
         )
         return Judgement("fail", crowd, "crowd_cosine", limits.median, crowded)
-    return Judgement(severity, std, "std_ratio", limits.fail, text[severity])
+    return Judgement(severity, std, "std_ratio", limits.fail, TEXTS.say(f"complete.{severity}", s=std, c=cosine))
 
 
 # -- dimensional ---------------------------------------------------------------------------------------------
@@ -93,12 +77,7 @@ def dimensional(e: Evidence, limits: DimensionalLimits) -> Judgement:
     if lost is None:
         return _many_directions(e, limits)
     if knots:
-        text = say(
-            "Few directions are in use ({pr:.1f}), because the images sit in about {c:.0f} tight clusters.",
-            "使用的方向很少（{pr:.1f}），因为图像聚成约 {c:.0f} 个紧密的簇。",
-            pr=e.need("participation_ratio"),
-            c=knots,
-        )
+        text = TEXTS.say("dimensional.knots", pr=e.need("participation_ratio"), c=knots)
         return lost._replace(severity="warn", text=text)
     return lost
 
@@ -111,21 +90,12 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
     # Fewer rows than columns span too little for the spectrum to show dead columns, but the columns themselves do.
     moving = e.need("moving_share")
     if moving < limits.columns:
-        text = say(
-            "Only {x:.0%} of the columns change from image to image; the rest are constant.",
-            "只有 {x:.0%} 的列随图像变化，其余为常数。",
-            x=moving,
-        )
+        text = TEXTS.say("dimensional.columns", x=moving)
         return Judgement("fail", moving, "moving_share", limits.columns, text)
     # Where a few loud rows hold the variance, the same rows at length 1 show that no direction is lost.
     unit = e.cloud.unit_eigenvalue
     if live < limits.live and (unit > LIVE * unit[0]).sum() < limits.live * limit:
-        text = say(
-            "Only {x:.0%} of the directions hold more than a millionth of the largest variance.",
-            "仅 {x:.0%} 的方向方差超过最大值的百万分之一。",
-            x=live,
-        )
-        return Judgement("fail", live, "live_share", limits.live, text)
+        return Judgement("fail", live, "live_share", limits.live, TEXTS.say("dimensional.live", x=live))
     few = few_directions(e.cloud.d, limits.few)
     if pr < few and unit.sum() ** 2 / (unit**2).sum() < limits.loud * few:
         text = say(
@@ -143,13 +113,8 @@ def _cliff(e: Evidence) -> Judgement | None:
     limit = e.cloud.rank_limit
     if cliff == limit:
         return None
-    text = say(
-        "Only {k:.0f} of {m:.0f} directions are in use: behind them the variance drops {drop}-fold.",
-        "{m:.0f} 个方向中只用了 {k:.0f} 个：其后方差骤降 {drop} 倍。",
-        k=cliff,
-        m=limit,
-        drop=f"{drop:,.0f}" if drop < 1e6 else ">1,000,000",
-    )
+    fold = f"{drop:,.0f}" if drop < 1e6 else ">1,000,000"
+    text = TEXTS.say("dimensional.cliff", k=cliff, m=limit, drop=fold)
     return Judgement("fail", cliff / limit, "cliff_share", enough_used(e.cloud), text)
 
 
@@ -158,12 +123,7 @@ def _as_before(e: Evidence, found: Judgement, *, larger: bool) -> Judgement:
     before = e.from_before(found.metric, larger=larger)
     if found.severity != "fail" or before is None:
         return found
-    more = say(
-        " The untrained encoder had {b:.2f}, and the loss has hardly left its ceiling: training has not done this.",
-        "未训练的编码器为 {b:.2f}，而损失几乎没有离开上界：这并非训练所致。",
-        b=before,
-    )
-    return found._replace(severity="warn", text=Label(found.text.en + more.en, found.text.zh + more.zh))
+    return found._replace(severity="warn", text=found.text.then(TEXTS.say("dimensional.before", b=before)))
 
 
 def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
@@ -172,24 +132,10 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
     # After a ReLU a small share is usual also in good encoders, so only a small number is worth a word.
     bound = 1.6 * few if e.cloud.positive_only else limits.warn_share * min(d, e.cloud.rank_limit)
     if pr < bound:
-        text = say(
-            "The variance leans on few directions: about {pr:.1f} of {d}.",
-            "方差偏重少数方向：{d} 个中约 {pr:.1f} 个。",
-            pr=pr,
-            d=d,
-        )
-        return Judgement("warn", pr, "participation_ratio", bound, text)
+        return Judgement("warn", pr, "participation_ratio", bound, TEXTS.say("dimensional.leaning", pr=pr, d=d))
     if live < USED:
-        text = say("{x:.0%} of the directions are dead.", "{x:.0%} 的方向已失效。", x=1 - live)
-        return Judgement("warn", live, "live_share", USED, text)
-    text = say(
-        "About {pr:.0f} of {d} directions carry the variance and {live:.0%} are in use: no dimensional collapse.",
-        "约 {pr:.0f}（共 {d}）个方向承载方差，{live:.0%} 的方向在用：没有维度坍缩。",
-        pr=pr,
-        d=d,
-        live=live,
-    )
-    return Judgement("ok", pr, "participation_ratio", few, text)
+        return Judgement("warn", live, "live_share", USED, TEXTS.say("dimensional.dead", x=1 - live))
+    return Judgement("ok", pr, "participation_ratio", few, TEXTS.say("dimensional.ok", pr=pr, d=d, live=live))
 
 
 # -- cone ----------------------------------------------------------------------------------------------------
@@ -210,24 +156,8 @@ def cone(e: Evidence, limits: ConeLimits) -> Judgement:
     positive = e.cloud.positive_only
     fail = limits.fail_positive if positive else limits.fail
     severity = grade(cosine, limits.warn_positive if positive else limits.warn, fail)
-    if severity == "ok" and positive:
-        text = say(
-            "The mean cosine of {c:.2f} is usual for numbers that cannot be negative.",
-            "平均余弦 {c:.2f}；对于不取负值的特征属正常。",
-            c=cosine,
-        )
-    elif severity == "ok":
-        text = say(
-            "The images do not share a direction: mean cosine {c:.2f}.",
-            "图像没有共同方向：平均余弦 {c:.2f}。",
-            c=cosine,
-        )
-    else:
-        text = say(
-            "All images point the same way: the mean cosine of two images is {c:.2f}.",
-            "所有图像指向同一方向：两图的平均余弦为 {c:.2f}。",
-            c=cosine,
-        )
+    told = "fail" if severity != "ok" else "positive" if positive else "ok"
+    text = TEXTS.say(f"cone.{told}", c=cosine)
     return _as_before(e, Judgement(severity, cosine, "mean_cosine", fail, text), larger=False)
 
 
@@ -251,19 +181,8 @@ def tight_clusters(e: Evidence, limits: ClusterLimits) -> float:
 def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
     knots, gap = e.cloud.knots, e.need("cluster_gap")
     severity = grade(gap, limits.warn, limits.fail)
-    if severity == "ok":
-        text = say(
-            "Pair distances have no gap: the images do not crumble into tight clusters.",
-            "行对距离没有断层：图像没有碎成紧密的簇。",
-        )
-    else:
-        text = say(
-            "{s:.0%} of the images sit in about {c:.0f} tight clusters, {g:.1f} times as far apart as they are wide.",
-            "{s:.0%} 的图像聚成约 {c:.0f} 个紧密的簇，簇间距是簇宽的 {g:.1f} 倍。",
-            s=knots.share,
-            c=knots.clusters,
-            g=min(gap, 1e6),
-        )
+    told = "ok" if severity == "ok" else "fail"
+    text = TEXTS.say(f"cluster.{told}", s=knots.share, c=knots.clusters, g=min(gap, 1e6))
     return Judgement(severity, gap, "cluster_gap", limits.fail, text)
 
 
@@ -281,12 +200,7 @@ class DuplicatesLimits(Limits):
 def duplicates(e: Evidence, limits: DuplicatesLimits) -> Judgement:
     share = e.need("duplicate_share")
     severity = grade(share, limits.warn, limits.fail)
-    text = say(
-        "{s:.1%} of the images have an all but equal neighbour (cosine .999 or more).",
-        "{s:.1%} 的图像有近乎相同的近邻（余弦 ≥ 0.999）。",
-        s=share,
-    )
-    return Judgement(severity, share, "duplicate_share", limits.fail, text)
+    return Judgement(severity, share, "duplicate_share", limits.fail, TEXTS.say("duplicates.share", s=share))
 
 
 # -- hubs ----------------------------------------------------------------------------------------------------
@@ -310,26 +224,8 @@ def hubs(e: Evidence, limits: HubsLimits) -> Judgement:
     severity = grade(skew, limits.warn, limits.fail)
     if severity == "fail" and not (antihubs >= limits.antihubs or reach >= limits.reach or skew >= limits.alone):
         severity = "warn"
-    everyone = severity == "warn" and reach >= limits.everyone
-    words = {"s": skew, "m": float(most), "a": antihubs}
-    if everyone:
-        text = say(
-            "One image is among the ten nearest of {m:.0f}, {r:.0%} of all: skewness {s:.1f}.",
-            "有一张图像出现在 {m:.0f} 张图像的前十近邻中，占全部的 {r:.0%}：偏度 {s:.1f}。",
-            **words,
-            r=reach,
-        )
-        return Judgement("fail", reach, "hub_reach", limits.everyone, text)
-    if severity == "ok":
-        text = say(
-            "No image is everyone's neighbour: skewness {s:.1f}, none is among the ten nearest of more than {m:.0f}.",
-            "没有图像成为众多图像的近邻：偏度 {s:.1f}，最常见者出现在 {m:.0f} 张图的前十近邻中。",
-            **words,
-        )
-    else:
-        text = say(
-            "A few images are neighbours of very many (one of {m:.0f}), and {a:.0%} are nobody's: skewness {s:.1f}.",
-            "少数图像是许多图像的近邻（最多 {m:.0f} 张），{a:.0%} 的图像不是任何图像的近邻：偏度 {s:.1f}。",
-            **words,
-        )
-    return Judgement(severity, skew, "hubness_skew", limits.fail, text)
+    words = {"s": skew, "m": float(most), "a": antihubs, "r": reach}
+    if severity == "warn" and reach >= limits.everyone:
+        return Judgement("fail", reach, "hub_reach", limits.everyone, TEXTS.say("hubs.everyone", **words))
+    told = "ok" if severity == "ok" else "fail"
+    return Judgement(severity, skew, "hubness_skew", limits.fail, TEXTS.say(f"hubs.{told}", **words))

@@ -11,9 +11,11 @@ import numpy as np
 
 from simclr_core.cloud import Undefined
 from simclr_core.diagnostics import sphere_uniformity
-from simclr_core.evidence import LEARNED, Evidence, Judgement, Limits, grade, say
+from simclr_core.evidence import LEARNED, Evidence, Judgement, Limits, grade
 from simclr_core.records import Severity
-from simclr_core.registry import Label
+from simclr_core.texts import beside
+
+TEXTS = beside(__file__)
 
 
 def purity_gain(e: Evidence) -> tuple[float, bool]:
@@ -45,35 +47,9 @@ def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
     bound = _least_gain(e, limits) if known else limits.gain_chance
     solved = auc >= limits.auc and twin >= limits.twin
     severity: Severity = "ok" if not solved or gain >= 2 * bound else "warn" if gain >= bound else "fail"
-    than = Label("the untrained encoder", "未训练的编码器") if known else Label("chance", "随机水平")
-    if severity == "ok":
-        text = say(
-            "Telling views apart (AUC {a:.3f}) goes with neighbours of one class: purity {g:+.3f} against "
-            + than.en
-            + ".",
-            "区分视图（AUC {a:.3f}）与类别近邻一致：纯度相对" + than.zh + " {g:+.3f}。",
-            a=auc,
-            g=gain,
-        )
-        if not solved:
-            text = say(
-                "Views are not told apart so well as to suspect a shortcut (AUC {a:.3f}, twin first {t:.0%}).",
-                "视图的区分没有好到需要怀疑捷径（AUC {a:.3f}，孪生排第一 {t:.0%}）。",
-                a=auc,
-                t=twin,
-            )
-    else:
-        text = say(
-            "The twin is found {t:.0%} of the time (AUC {a:.3f}), but neighbours share a class hardly more often than for "
-            + than.en
-            + " ({g:+.3f}): the views are told apart by something that is not content.",
-            "孪生视图有 {t:.0%} 排第一（AUC {a:.3f}），但近邻的同类比例相对"
-            + than.zh
-            + "仅 {g:+.3f}：视图靠与内容无关的线索即可区分。",
-            t=twin,
-            a=auc,
-            g=gain,
-        )
+    than = TEXTS["shortcut"]["untrained" if known else "chance"]
+    told = "unsolved" if not solved else "ok" if severity == "ok" else "fail"
+    text = TEXTS.say(f"shortcut.{told}", a=auc, g=gain, t=twin, than=than.en, than_zh=than.zh)
     purity = e.need("knn_purity")
     return Judgement(severity, purity, "knn_purity", purity - gain + bound, text)
 
@@ -105,27 +81,17 @@ class UndertrainedLimits(Limits):
 
 def undertrained(e: Evidence, limits: UndertrainedLimits) -> Judgement:
     if e.run is None:
-        raise Undefined(Label("no run was given, so its loss is unknown", "没有给出训练运行，损失未知"))
+        raise Undefined(TEXTS.say("undertrained.no_run"))
     progress = e.run.progress
     if progress is None:
-        en = "the run logged no loss, or its objective has no ceiling and floor"
-        raise Undefined(Label(en, "该运行没有记录损失，或其目标函数没有上下界"))
+        raise Undefined(TEXTS.say("undertrained.no_loss"))
     severity: Severity = "fail" if progress < limits.fail else "warn" if progress < limits.warn else "ok"
-    values = {"p": progress, "done": e.run.share_done, "f": e.run.falling}
     if severity != "fail" and _little_learned(e, limits):
         return _views_untold(e, limits)
+    told = "way"
     if severity == "ok" and (e.run.falling > limits.falling or e.run.share_done < 0.5):
-        text = say(
-            "The loss was still falling when training ended ({done:.0%} of the planned steps): train longer.",
-            "训练结束时损失仍在下降（完成计划步数的 {done:.0%}）：延长训练可能有益。",
-            **values,
-        )
-        return Judgement("warn", progress, "loss_progress", limits.fail, text)
-    text = say(
-        "The loss came {p:.0%} of the way from its ceiling, where all images are alike, to its floor.",
-        "损失从上界（所有图像相同）向下界走了 {p:.0%}。",
-        **values,
-    )
+        severity, told = "warn", "falling"
+    text = TEXTS.say(f"undertrained.{told}", p=progress, done=e.run.share_done)
     return Judgement(severity, progress, "loss_progress", limits.fail, text)
 
 
@@ -144,13 +110,7 @@ def _little_learned(e: Evidence, limits: UndertrainedLimits) -> bool:
 
 def _views_untold(e: Evidence, limits: UndertrainedLimits) -> Judgement:
     auc, before = e.need("pair_auc"), e.reference("untrained", "pair_auc") or 0.0
-    text = say(
-        "The loss fell, but views of pictures not trained on are told apart little better than before (AUC {a:.2f}, untrained "
-        "{b:.2f}): too few pictures, too few steps, or a batch too small to be hard.",
-        "损失已下降，但未参与训练的图像，视图区分仅略好于训练前（AUC {a:.2f}，未训练 {b:.2f}）：图像或步数太少，或批太小。",
-        a=auc,
-        b=before,
-    )
+    text = TEXTS.say("undertrained.untold", a=auc, b=before)
     return Judgement("fail", auc, "pair_auc", before + limits.views * (1 - before), text)
 
 
@@ -176,19 +136,8 @@ def over_uniform(e: Evidence, limits: OverUniformLimits) -> Judgement:
         severity = "fail"
     if ratio < limits.uniform:
         severity = "ok"
-    values = {"r": ratio, "a": alignment}
-    if severity == "ok":
-        text = say(
-            "Uniformity is {r:.0%} of the sphere's; views of one image stay together (alignment {a:.2f} of 2).",
-            "均匀性达到球面的 {r:.0%}，同一图像的视图仍聚在一起（对齐度 {a:.2f}，满值 2）。",
-            **values,
-        )
-    else:
-        text = say(
-            "The images are spread as on a sphere ({r:.0%}), what belongs together too (alignment {a:.2f}).",
-            "图像如球面般均匀散开（{r:.0%}），代价是本应相近的也被推开（对齐度 {a:.2f}）。",
-            **values,
-        )
+    told = "ok" if severity == "ok" else "fail"
+    text = TEXTS.say(f"over_uniform.{told}", r=ratio, a=alignment)
     return Judgement(severity, alignment, "alignment", limits.apart, text)
 
 
@@ -212,15 +161,7 @@ def false_negatives(e: Evidence, limits: FalseNegativesLimits) -> Judgement:
     if twin >= limits.twin or gain >= limits.gain:
         severity = "ok"
     same = _lost_to_own_class(e)
-    if same is None:
-        text = say("{r:.0%} of the negatives are of the anchor's class.", "{r:.0%} 的负样本与锚点同类。", r=rate)
-    else:
-        text = say(
-            "{r:.0%} of the negatives are of the anchor's class; of the images nearer than the twin {s:.0%} are.",
-            "{r:.0%} 的负样本与锚点同类；比孪生视图更近的图像中有 {s:.0%} 同类。",
-            r=rate,
-            s=same,
-        )
+    text = TEXTS.say(f"false_negatives.{'rate' if same is None else 'nearer'}", r=rate, s=same)
     return Judgement(severity, rate, "chance_purity", limits.fail, text)
 
 
