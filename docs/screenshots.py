@@ -30,7 +30,7 @@ README = {  # page → theme and height in pixels
     "pairs": ("light", 900),
     "temperature": ("dark", 900),
     "train": ("light", 900),
-    "views": ("light", 1150),
+    "views": ("light", 1560),
 }
 
 
