@@ -78,7 +78,8 @@ def measure(page: Any) -> dict[str, float]:
     play.click()
     found = page.evaluate(PROBE)
     gaps = gaps_of(found["times"])
-    if "/lab" in page.url or "m=train" in page.url:  # the others end by themselves
+    goes_on = "/lab" in page.url or "m=train" in page.url  # the others end by themselves
+    if goes_on and play.get_attribute("aria-pressed") == "true":
         play.click()
     page.locator(".figure .play[aria-pressed=false]").wait_for()
     return {
