@@ -44,7 +44,7 @@ def _stuck(row: Mapping[str, Any]) -> bool:
 
 
 def _blowing_up(rows: Rows) -> bool:
-    norms = [row["grad_norm"] for row in rows]
+    norms = [row["grad_norm"] for row in rows if row["grad_norm"] is not None]
     return len(norms) > 10 and norms[-1] > 10 * float(np.median(norms[-50:]))
 
 

@@ -301,7 +301,8 @@ class TrainStep:
     """One reported step of a training run. Losses in nats, cosines of z, rates in images (not views) per second.
 
     `dim` is the width of z, which bounds `effective_rank`; `knn_accuracy` is that of a held-out sample, at the steps where
-    it was looked at; `alarms` are the ids of what looks wrong at this step (`alarms.ALARMS`, or "h:" or "z:" and a verdict).
+    it was looked at; `grad_norm` is None where half precision overflowed and the step was left out; `alarms` are the ids of
+    what looks wrong at this step (`alarms.ALARMS`, or "h:" or "z:" and a verdict).
     """
 
     step: int
@@ -319,7 +320,7 @@ class TrainStep:
     effective_negatives: float
     dim: int
     lr: float
-    grad_norm: float
+    grad_norm: float | None
     images_per_second: float
     seconds: float
     knn_accuracy: float | None = None

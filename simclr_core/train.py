@@ -197,7 +197,7 @@ class Training:
             **batch_numbers(done.views, done.temperature),
             "dim": self.config.model.proj_dim,
             "lr": self.learner.optimizer.lr,
-            "grad_norm": done.grad_norm.item(),
+            "grad_norm": norm if math.isfinite(norm := done.grad_norm.item()) else None,
             "images_per_second": rate,
             "seconds": self.seconds,
         }

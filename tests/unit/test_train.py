@@ -85,6 +85,16 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config, ti
     assert not same(weights(first), weights(other))
 
 
+def test_a_step_left_out_by_half_precision_is_a_line_that_every_json_reader_takes(config, tiny_images, tmp_path):
+    run = RunDir(tmp_path / "run")
+    half = with_overrides(config, ["train.precision=fp16", "train.epochs=2"])
+    steps = list(train(half, tiny_images, run=run))
+    assert steps[0].grad_norm is None  # the scale begins too high
+    lines = run.metrics_path.read_text().splitlines()
+    rows = [json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) for line in lines]
+    assert rows[0]["grad_norm"] is None
+
+
 @pytest.mark.parametrize("killed_after", [1, 4, 7])
 def test_a_killed_run_resumed_equals_an_undisturbed_one(config, tiny_images, tmp_path, killed_after):
     whole = Training(config, tiny_images)
