@@ -17,13 +17,13 @@ from simclr_core.errors import DataError, sentence
 from simclr_core.forward import BATCH, embed, image_tensor, unit_interval
 from simclr_core.layouts import NORMALISATIONS
 from simclr_core.learner import still_statistics
-from simclr_core.likeness import background
 from simclr_core.operations import OPERATIONS, without
 from simclr_core.progress import Progress, Stopped, silent
 from simclr_core.records import EmbeddingTable, ImageSet, PairTable, Space
 from simclr_core.why import VIEWS, Eye
 
-BESIDE = 100  # pictures whose pairs, 4,950 of them, stand beside a pair
+# Pictures whose pairs stand beside a pair: 4,950 of 100; 780 of 40 where a picture is large and encoding it slow.
+BESIDE, BESIDE_LARGE, LARGE = 100, 40, 96
 
 
 def encode(encoder: Encoder, images: ImageSet, *, device: str = "auto", progress: Progress = silent) -> EmbeddingTable:
@@ -121,7 +121,7 @@ def encode_views(
 
 
 def eye_of(encoder: Encoder, space: Space, pictures: ImageSet) -> Eye:
-    """An encoder as `why.explain` asks it: on the CPU, with its own recipe, beside the pairs of `BESIDE` pictures.
+    """An encoder as `why.explain` asks it: on the CPU, with its own recipe, beside the pairs of some pictures.
 
     Args:
         encoder: used in evaluation mode.
@@ -139,7 +139,8 @@ def eye_of(encoder: Encoder, space: Space, pictures: ImageSet) -> Eye:
         _, h, z = encode_views(encoder, np.array(image), VIEWS, augment=recipes[left_out], seed=seed)
         return h if space == "h" else z
 
-    beside = background(pictures.sample(BESIDE).image, encoded)
+    side = encoder.image_size or max(pictures.image.shape[1:3])
+    beside = pictures.sample(BESIDE_LARGE if side > LARGE else BESIDE).image
     used = tuple(name for name, left in recipes.items() if left != recipe)
     return Eye(encode=encoded, beside=beside, views=views, operations=used)
 

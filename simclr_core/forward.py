@@ -10,6 +10,7 @@ from torch import Tensor
 from simclr_core.model import SimClr
 
 BATCH = 512
+PIXELS = 2**21  # of a batch at most, 512 pictures of 64 × 64: a ResNet-50 takes about 13 MB for each of 224 × 224
 SENT = 8192  # pictures
 
 
@@ -35,6 +36,7 @@ def unit_interval(pixels: Tensor, size: int | None) -> Tensor:
 
 @torch.inference_mode()
 def embed(model: SimClr, x: Float[Tensor, "b 3 s s"]) -> tuple[Float[np.ndarray, "b dh"], Float[np.ndarray, "b dz"]]:
-    """h and z of pictures in [0, 1], `BATCH` at a time; the model is in evaluation mode."""
-    h, z = (torch.cat(column) for column in zip(*map(model, x.split(BATCH)), strict=True))
+    """h and z of pictures in [0, 1], at most `BATCH` and `PIXELS` at a time; the model is in evaluation mode."""
+    size = max(1, min(BATCH, PIXELS // (x.shape[-2] * x.shape[-1])))
+    h, z = (torch.cat(column) for column in zip(*map(model, x.split(size)), strict=True))
     return h.float().cpu().numpy(), z.float().cpu().numpy()

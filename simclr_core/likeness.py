@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 
 from simclr_core.neighbours import unit_rows
 from simclr_core.registry import Choice, Label
-from simclr_core.saliency import Encode, edges
+from simclr_core.saliency import edges
 
 Pictures = UInt8[np.ndarray, "b h w 3"]
 LEVELS = 4  # of each colour channel in a histogram
@@ -140,38 +140,21 @@ class Ranked:
     above: float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Background:
-    """Cosines of random pairs of pictures, whole and after each removal, ascending."""
-
-    whole: Float[np.ndarray, " m"]
-    without: dict[str, Float[np.ndarray, " m"]]
+def without(name: str, images: Pictures) -> Pictures:
+    """The pictures with one thing taken out: a name of `REMOVALS`, or "" for nothing."""
+    return REMOVALS[name].run(images) if name else images
 
 
-def _all_cosines(z: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " m"]:
+def all_cosines(z: Float[np.ndarray, "b d"]) -> Float[np.ndarray, " m"]:
+    """Cosines of all pairs of these rows, ascending: 100 pictures have 4,950."""
     unit = unit_rows(z)
     return np.sort((unit @ unit.T)[np.triu_indices(len(z), 1)])
 
 
-def background(images: Pictures, encode: Encode) -> Background:
-    """What random pairs of these pictures are to the encoder; 100 pictures are 4,950 pairs."""
-    without = {name: _all_cosines(encode(choice.run(images))) for name, choice in REMOVALS.items()}
-    return Background(whole=_all_cosines(encode(images)), without=without)
-
-
-def effects(
-    one: UInt8[np.ndarray, "h w 3"], other: UInt8[np.ndarray, "h w 3"], encode: Encode, beside: Background
-) -> tuple[Ranked, dict[str, Ranked]]:
-    """The cosine of the pair as it is, and after each removal."""
-    both = np.stack([one, other])
-
-    def effect(images: Pictures, ordinary: Float[np.ndarray, " m"]) -> Ranked:
-        unit = unit_rows(encode(images))
-        found = float(np.clip(unit[0] @ unit[1], -1, 1))
-        return Ranked(value=found, above=share_below(found, ordinary))
-
-    removed = {name: effect(choice.run(both), beside.without[name]) for name, choice in REMOVALS.items()}
-    return effect(both, beside.whole), removed
+def ranked(z: Float[np.ndarray, "2 d"], ordinary: Float[np.ndarray, " m"]) -> Ranked:
+    """The cosine of a pair's two rows, beside those of random pairs that lost the same (ascending)."""
+    found = float(all_cosines(z)[0].clip(-1, 1))
+    return Ranked(value=found, above=share_below(found, ordinary))
 
 
 ORDINARY = 0.9  # share of random pairs less alike, below which a pair is no longer remarkable

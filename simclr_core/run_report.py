@@ -30,7 +30,7 @@ from simclr_core.sources import load_images
 from simclr_core.store import RunDir, read_json
 from simclr_core.tables import load_embeddings, load_pairs
 from simclr_core.verdict import diagnose, report_to_json
-from simclr_core.why import Eye, explain, words
+from simclr_core.why import Eye, Inquiry, words
 
 SHOWN = 6  # pictures or pairs of each kind
 TILE = 96  # larger pictures are shown at this edge
@@ -285,13 +285,8 @@ def _why(run: RunDir, found: SpaceReport, table: EmbeddingTable, show: _Shower) 
         if np.array_equal(one, other):
             continue
         same = None if table.label is None else bool(table.label[i] == table.label[j])
-        known = explain(
-            one,
-            other,
-            colours=colour_reference(show.pictures.image),
-            same_class=same,
-            eye=_eye(run, found.space, show.pictures),
-        )
+        colours, eye = colour_reference(show.pictures.image), _eye(run, found.space, show.pictures)
+        known = Inquiry(one, other, colours=colours, same_class=same, eye=eye).work()
         return Explained(Group((show.tile(table.index[i]), show.tile(table.index[j])), float(1 - d)), words(known))
     return None
 

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from simclr_core.errors import ConfigError, sentence
 from simclr_core.neighbours import unit_rows
 
-GRID = 8
+COARSE, GRID = 4, 8  # cells along each side: for a first look, and in the end
 Encode = Callable[[UInt8[np.ndarray, "b h w 3"]], Float[np.ndarray, "b d"]]
 """From pictures to their embeddings."""
 
@@ -65,14 +65,13 @@ def covered(image: UInt8[np.ndarray, "h w 3"], grid: int) -> UInt8[np.ndarray, "
     return out
 
 
-def occlusion(
-    one: UInt8[np.ndarray, "h w 3"], other: UInt8[np.ndarray, "h w 3"], encode: Encode, *, grid: int = GRID
-) -> Occlusion:
-    """Cover each cell of both pictures in turn: 2·grid² + 2 pictures are encoded.
+def occluded(
+    one: UInt8[np.ndarray, "h w 3"], other: UInt8[np.ndarray, "h w 3"], grid: int
+) -> UInt8[np.ndarray, "b h w 3"]:
+    """What an encoder must be shown: both pictures, then the first with each cell covered, then the second: 2 + 2·grid².
 
     Args:
         one, other: two pictures of one size.
-        encode: from pictures to embeddings.
         grid: cells along each side, at most as many as pixels.
 
     Raises:
@@ -81,10 +80,13 @@ def occlusion(
     least = min(one.shape[:2])
     if not 2 <= grid <= least:
         raise ConfigError(sentence("grid", f"from 2 to the picture's {least} pixels", grid, "choose fewer cells"))
-    whole = encode(np.stack([one, other]))
+    return np.concatenate([np.stack([one, other]), covered(one, grid), covered(other, grid)])
+
+
+def occlusion(z: Float[np.ndarray, "b d"]) -> Occlusion:
+    """What each cell adds to the likeness, from the embeddings of what `occluded` shows."""
+    whole, cells = z[:2], z[2:].reshape(2, -1, z.shape[1])
+    grid = round(cells.shape[1] ** 0.5)
     base = float(cosine(whole[:1], whole[1:])[0])
-    lost = []
-    for image, against in ((one, whole[1]), (other, whole[0])):
-        z = encode(covered(image, grid))
-        lost.append((base - cosine(z, np.broadcast_to(against, z.shape))).reshape(grid, grid))
-    return Occlusion(cosine=base, one=lost[0], other=lost[1])
+    lost = [base - cosine(c, np.broadcast_to(w, c.shape)) for c, w in zip(cells, whole[::-1], strict=True)]
+    return Occlusion(cosine=base, one=lost[0].reshape(grid, grid), other=lost[1].reshape(grid, grid))

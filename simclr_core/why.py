@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -12,24 +13,27 @@ from simclr_core.evidence import say
 from simclr_core.likeness import (
     ORDINARY,
     REMOVALS,
-    Background,
     Ranked,
+    all_cosines,
     colour_histogram,
     colour_similarity,
-    effects,
     parted_by,
+    ranked,
     share_below,
+    without,
 )
 from simclr_core.neighbours import unit_rows
 from simclr_core.operations import OPERATIONS
 from simclr_core.pairs import auc
 from simclr_core.registry import Label
-from simclr_core.saliency import GRID, Encode, Occlusion, occlusion
+from simclr_core.saliency import COARSE, GRID, Encode, Occlusion, occluded, occlusion
 
 Picture = UInt8[np.ndarray, "h w 3"]
+Pictures = UInt8[np.ndarray, "b h w 3"]
 VIEWS = 16  # of each picture, with each recipe
 APART = 0.9  # AUC from which the views of two pictures do not mix
 MATTERS = 0.1  # gain of the AUC from which leaving an operation out tells the pictures apart
+PORTION = 2**19  # pixels that are encoded at a time: ten pictures of 224 × 224, a second of a ResNet-50 on one core
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,20 +42,23 @@ class Eye:
 
     Attributes:
         encode: from pictures to embeddings.
-        beside: what random pairs of pictures are to it.
+        beside: the pictures whose pairs a pair is set beside.
         views: a picture, the operation of the recipe that is left out ("" for none), a seed → embeddings of `VIEWS` views.
         operations: what its recipe does to a view.
+        ordinary: cosines of all pairs of `beside` after each removal ("" for none), kept once they are measured: they
+            serve every pair.
     """
 
     encode: Encode
-    beside: Background
+    beside: Pictures
     views: Callable[[Picture, str, int], Float[np.ndarray, "k d"]]
     operations: tuple[str, ...]
+    ordinary: dict[str, Float[np.ndarray, " m"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Why:
-    """What is known of a pair. All but the first three are empty for a copy, and where no encoder was at hand.
+    """What is known of a pair. All but the first three are empty for a copy, where no encoder was at hand, and until measured.
 
     Attributes:
         copy: whether every pixel agrees.
@@ -60,7 +67,9 @@ class Why:
         whole: the cosine, beside random pairs.
         removed: the same after each of `REMOVALS`, beside random pairs that lost the same.
         seen: what covering each region costs.
-        views: "" → how well views of the two are told apart (see `told_apart`); operation → the same without it.
+        views: "" → how well views of the two are told apart; operation → the same without it. AUC: the chance that two views
+            of one picture are more alike than a view of each; .5 = the views mix, 1 = they never do. An operation without
+            which it is larger removes what sets the two apart, and the encoder has learned to ignore just that.
     """
 
     copy: bool
@@ -72,51 +81,124 @@ class Why:
     views: Mapping[str, float] = field(default_factory=dict)
 
 
-def explain(
-    one: Picture,
-    other: Picture,
-    *,
-    colours: Float[np.ndarray, " m"],
-    same_class: bool | None = None,
-    eye: Eye | None = None,
-) -> Why:
-    """Gather the evidence on a pair of pictures of one size.
+class Inquiry:
+    """The evidence on a pair, gathered a portion of pictures at a time: what is `known` grows, and whoever waits may stop.
 
-    Args:
-        one, other: the pair.
-        colours: `likeness.colour_reference` of the pictures they come from.
-        same_class: whether both have one class; None without labels.
-        eye: the encoder; without it, only what the pictures themselves say.
+    First come coarse regions, then what is taken out of both, then augmented views, last finer regions.
     """
-    histogram = colour_histogram(np.stack([one, other]))
-    shared = float(colour_similarity(histogram[:1], histogram[1:])[0])
-    ranked = Ranked(value=shared, above=share_below(shared, colours))
-    copy = bool(np.array_equal(one, other))
-    if copy or eye is None:
-        return Why(copy=copy, same_class=same_class, colours=ranked)
-    whole, removed = effects(one, other, eye.encode, eye.beside)
-    seen = occlusion(one, other, eye.encode, grid=min(GRID, *one.shape[:2]))
-    views = told_apart(one, other, eye) if eye.operations else {}
-    return Why(
-        copy=copy, same_class=same_class, colours=ranked, whole=whole, removed=removed, seen=seen, views=views
-    )  # fmt: skip
+
+    def __init__(
+        self,
+        one: Picture,
+        other: Picture,
+        *,
+        colours: Float[np.ndarray, " m"],
+        same_class: bool | None = None,
+        eye: Eye | None = None,
+    ) -> None:
+        """Ask about a pair of pictures of one size.
+
+        Args:
+            one, other: the pair.
+            colours: `likeness.colour_reference` of the pictures they come from.
+            same_class: whether both have one class; None without labels.
+            eye: the encoder; without it, only what the pictures themselves say.
+        """
+        self.pair: Pictures = np.stack([one, other])
+        histogram = colour_histogram(self.pair)
+        shared = float(colour_similarity(histogram[:1], histogram[1:])[0])
+        copy = bool(np.array_equal(one, other))
+        self.known = Why(
+            copy=copy, same_class=same_class, colours=Ranked(value=shared, above=share_below(shared, colours))
+        )
+        self.encoded = 0
+        self.whole = copy or eye is None
+        self._steps = self._ask(eye) if eye is not None else None
+        self._least = min(*one.shape[:2])
+        self.asked = 0 if self.whole or eye is None else self._work(eye)
+
+    @property
+    def share(self) -> float:
+        """Share of the pictures that are encoded, in [0, 1]."""
+        return 1.0 if self.whole else self.encoded / self.asked
+
+    def work(self, seconds: float = np.inf) -> Why:
+        """Go on for about so many seconds, a portion at least, or to the end; what is then known."""
+        end = time.monotonic() + seconds
+        while not self.whole:
+            assert self._steps is not None
+            self.whole = next(self._steps, None) is None
+            if time.monotonic() >= end:
+                break
+        return self.known
+
+    @property
+    def _grids(self) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(min(grid, self._least) for grid in (COARSE, GRID)))
+
+    def _work(self, eye: Eye) -> int:
+        """How many pictures will be encoded."""
+        regions = sum(2 + 2 * grid**2 for grid in self._grids)
+        names = ("", *REMOVALS)
+        beside = sum(len(eye.beside) for name in names if name not in eye.ordinary)
+        views = 2 * VIEWS * (1 + len(eye.operations)) if eye.operations else 0
+        return regions + 2 * len(names) + beside + views
+
+    def _ask(self, eye: Eye) -> Generator[int]:
+        """Everything in order; each portion yields how many pictures are encoded so far."""
+        first, *finer = self._grids
+        yield from self._regions(eye, first)
+        yield from self._removals(eye)
+        if eye.operations:
+            yield from self._views(eye)
+        for grid in finer:
+            yield from self._regions(eye, grid)
+
+    def _encode(self, eye: Eye, images: Pictures) -> Generator[int, None, np.ndarray]:
+        size = max(1, PORTION // (images.shape[1] * images.shape[2]))
+        rows = []
+        for start in range(0, len(images), size):
+            rows.append(eye.encode(images[start : start + size]))
+            yield self._count(len(rows[-1]))
+        return np.concatenate(rows)
+
+    def _count(self, pictures: int) -> int:
+        self.encoded += pictures
+        return self.encoded
+
+    def _regions(self, eye: Eye, grid: int) -> Generator[int]:
+        z = yield from self._encode(eye, occluded(*self.pair, grid))
+        self.known = replace(self.known, seen=occlusion(z))
+
+    def _removals(self, eye: Eye) -> Generator[int]:
+        found = {}
+        for name in ("", *REMOVALS):
+            if name not in eye.ordinary:
+                z = yield from self._encode(eye, without(name, eye.beside))
+                eye.ordinary[name] = all_cosines(z)
+            z = yield from self._encode(eye, without(name, self.pair))
+            found[name] = ranked(z, eye.ordinary[name])
+        self.known = replace(self.known, whole=found.pop(""), removed=found)
+
+    def _views(self, eye: Eye) -> Generator[int]:
+        views = {}
+        for name in ("", *eye.operations):
+            z = []
+            for seed, image in enumerate(self.pair):
+                z.append(eye.views(image, name, seed))
+                yield self._count(VIEWS)
+            views[name] = told_apart(*z)
+        self.known = replace(self.known, views=views)
 
 
-def told_apart(one: Picture, other: Picture, eye: Eye) -> dict[str, float]:
-    """How well views tell two pictures apart, with the whole recipe ("") and with each operation left out.
-
-    AUC: the chance that two views of one picture are more alike than a view of each; .5 = the views mix, 1 = they never do.
-    An operation without which it is larger removes what sets the two apart, and the encoder has learned to ignore just that.
-    """
-    within = np.triu(np.ones((VIEWS, VIEWS), bool), 1)
-
-    def apart(left_out: str) -> float:
-        z = unit_rows(np.concatenate([eye.views(one, left_out, 0), eye.views(other, left_out, 1)]))
-        r = z @ z.T
-        positive = np.concatenate([r[:VIEWS, :VIEWS][within], r[VIEWS:, VIEWS:][within]])
-        return auc(positive, np.sort(r[:VIEWS, VIEWS:], axis=None))
-
-    return {name: apart(name) for name in ("", *eye.operations)}
+def told_apart(one: Float[np.ndarray, "k d"], other: Float[np.ndarray, "k d"]) -> float:
+    """AUC of pairs of views within a picture against pairs between the two."""
+    k = len(one)
+    unit = unit_rows(np.concatenate([one, other]))
+    r = unit @ unit.T
+    within = np.triu(np.ones((k, k), bool), 1)
+    positive = np.concatenate([r[:k, :k][within], r[k:, k:][within]])
+    return auc(positive, np.sort(r[:k, k:], axis=None))
 
 
 # -- in words ------------------------------------------------------------------------------------------------------------

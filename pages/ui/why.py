@@ -6,9 +6,11 @@ Torch is imported and the encoder read when the first pair is asked about; what 
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
+from threading import Lock
 
 import numpy as np
 import streamlit as st
@@ -23,9 +25,10 @@ from simclr_core.operations import OPERATIONS
 from simclr_core.records import ImageSet, Space
 from simclr_core.saliency import Occlusion
 from simclr_core.store import RunDir
-from simclr_core.why import VIEWS, Eye, Why, explain, words
+from simclr_core.why import VIEWS, Eye, Inquiry, Why, words
 
-ONE, OTHER = "one", "other"
+ONE, OTHER, STOPPED = "one", "other", "collapse.why.stopped"
+STEP, TICK = 2.0, 0.5  # seconds of work between two looks at the page, and between two such steps
 EDGE = 224  # of a picture with its regions, pixels
 ALIKE, APART = (230, 159, 0), (0, 114, 178)  # orange and blue: told apart also without red and green
 STRONG = 0.75  # opacity of the strongest region
@@ -62,6 +65,7 @@ def show(shown: Shown) -> None:
 
 def _forget() -> None:
     st.session_state[ONE] = st.session_state[OTHER] = None
+    _stop(False)
 
 
 # -- what is known of it -------------------------------------------------------------------------------------------------
@@ -77,14 +81,27 @@ def _colours(run: RunDir, _pictures: ImageSet) -> np.ndarray:
     return colour_reference(_pictures.image)
 
 
+@dataclass(kw_only=True, eq=False)
+class _Asked:
+    """An inquiry that several sessions may wait for, and who of them goes on with it."""
+
+    inquiry: Inquiry
+    lock: Lock = field(default_factory=Lock)
+
+    def work(self, seconds: float) -> Why:
+        """Go on for about so many seconds; what is then known."""
+        with self.lock:
+            return self.inquiry.work(seconds)
+
+
 @state.kept(16)
-def _why(run: RunDir, space: Space, i: int, j: int, _shown: Shown) -> Why:
+def _asked(run: RunDir, space: Space, i: int, j: int, _shown: Shown) -> _Asked:
     pictures, pair = _shown.pictures, _pair(_shown, i, j)
     assert pictures is not None
     assert pair is not None
     unasked = run.latest_checkpoint is None or np.array_equal(*pair)
     eye = None if unasked else _eye(run, space, pictures)
-    return explain(*pair, colours=_colours(run, pictures), same_class=_shown.same_class(i, j), eye=eye)
+    return _Asked(inquiry=Inquiry(*pair, colours=_colours(run, pictures), same_class=_shown.same_class(i, j), eye=eye))
 
 
 def _pair(shown: Shown, i: int, j: int) -> np.ndarray | None:
@@ -100,13 +117,54 @@ def _told(shown: Shown, i: int, j: int) -> None:
             st.info(shown.missing or t("collapse.why_no_picture"), icon=":material/info:")
             return
         with st.spinner(t("collapse.why_measuring")):
-            why = _why(run, shown.found.space, i, j, shown)
-        regions([shown.title(row) for row in (i, j)], pair, why.seen)
-        st.markdown("\n".join(f"- {label(sentence)}" for sentence in words(why)))
-        if why.whole is not None:
-            numbers(why)
-        elif not why.copy:
+            asked = _asked(run, shown.found.space, i, j, shown)
+            if not st.session_state.get(STOPPED):
+                asked.work(STEP)
+        titles = [shown.title(row) for row in (i, j)]
+        going = not (asked.inquiry.whole or st.session_state.get(STOPPED))
+        if going:
+            st.fragment(_growing, run_every=TICK)(titles, pair, asked)
+            return
+        _progress(asked.inquiry)
+        evidence(titles, pair, asked.inquiry.known)
+        numbers(asked.inquiry.known)
+        if run.latest_checkpoint is None and not asked.inquiry.known.copy:
             st.info(t("collapse.why_no_encoder"), icon=":material/info:")
+
+
+def _growing(titles: list[str], pair: np.ndarray, asked: _Asked) -> None:
+    """What is known so far, redrawn while the rest is measured a few seconds at a time, so that a press of Stop is heard."""
+    with error_frame():
+        if not st.session_state.get(STOPPED):
+            asked.work(STEP)
+        if asked.inquiry.whole or st.session_state.get(STOPPED):
+            st.rerun()
+        _progress(asked.inquiry)
+        evidence(titles, pair, asked.inquiry.known)
+
+
+def _progress(inquiry: Inquiry) -> None:
+    """How far it has come, and the button that stops it or lets it go on; nothing once all is known."""
+    if inquiry.whole:
+        return
+    stopped = bool(st.session_state.get(STOPPED))
+    said = t(f"collapse.why_{'stopped' if stopped else 'asking'}", done=inquiry.encoded, all=inquiry.asked)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(inquiry.share, text=said)
+        st.button(
+            t("collapse.why_go_on" if stopped else "collapse.why_stop"), key="collapse.why_stop",
+            icon=":material/play_arrow:" if stopped else ":material/stop:", on_click=_stop, args=(not stopped,),
+        )  # fmt: skip
+
+
+def _stop(stop: bool) -> None:
+    st.session_state[STOPPED] = stop
+
+
+def evidence(titles: list[str], pair: np.ndarray, why: Why) -> None:
+    """Both pictures with their regions, and what it comes to in words."""
+    regions(titles, pair, why.seen)
+    st.markdown("\n".join(f"- {label(sentence)}" for sentence in words(why)))
 
 
 # -- where ---------------------------------------------------------------------------------------------------------------
@@ -152,14 +210,14 @@ def overlaid(image: np.ndarray, lost: np.ndarray | None, most: float) -> str:
 # -- the numbers ---------------------------------------------------------------------------------------------------------
 def numbers(why: Why) -> None:
     """The pair after each removal beside random pairs, its views with each operation left out, and the regions' cells."""
-    assert why.whole is not None
-    assert why.seen is not None
-    rows = [Row(t("collapse.why_whole"), (), (short(why.whole.value), f"{why.whole.above:.1%}"))]
-    for name, choice in REMOVALS.items():
-        found, title = why.removed[name], t("collapse.why_without", what=label(choice.label))
-        rows.append(Row(title, (label(choice.help),), (short(found.value), f"{found.above:.1%}")))
-    number_table([t("collapse.why_taken"), t("collapse.cosine_column"), t("collapse.why_above")], rows)
-    st.caption(t("collapse.why_how"))
+    if why.whole is not None:
+        rows = [Row(t("collapse.why_whole"), (), (short(why.whole.value), f"{why.whole.above:.1%}"))]
+        for name, found in why.removed.items():
+            choice = REMOVALS[name]
+            title = t("collapse.why_without", what=label(choice.label))
+            rows.append(Row(title, (label(choice.help),), (short(found.value), f"{found.above:.1%}")))
+        number_table([t("collapse.why_taken"), t("collapse.cosine_column"), t("collapse.why_above")], rows)
+        st.caption(t("collapse.why_how"))
     if why.views:
         rows = [Row(t("collapse.why_recipe"), (), (f"{why.views['']:.3f}",))]
         for name, auc in why.views.items():
@@ -168,6 +226,8 @@ def numbers(why: Why) -> None:
                 rows.append(Row(title, (label(OPERATIONS[name].help),), (f"{auc:.3f}",)))
         number_table([t("collapse.why_views"), t("collapse.why_auc")], rows)
         st.caption(t("collapse.why_views_how", views=VIEWS))
+    if why.seen is None:
+        return
     with st.expander(t("common.as_table"), icon=":material/table_rows:"):
         for key, lost in (("first", why.seen.one), ("second", why.seen.other)):
             st.caption(t("collapse.why_cells", which=t(f"collapse.{key}")))

@@ -14,7 +14,7 @@ from simclr_core.likeness import colour_reference
 from simclr_core.pipeline import load_for
 from simclr_core.records import EmbeddingTable
 from simclr_core.tables import load_embeddings, save_embeddings
-from simclr_core.why import explain, words
+from simclr_core.why import Inquiry, words
 from tests.app.conftest import alone, html, texts, walk
 from tests.pair_runs import build_encoded_run
 
@@ -34,6 +34,12 @@ def own(encoded, tmp_path):
     """A copy of that run to write into."""
     shutil.copytree(encoded / "full", tmp_path / "full")
     return twins.RunDir(tmp_path / "full")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """However busy the machine: a page waits until all is known."""
+    monkeypatch.setattr(why, "STEP", np.inf)
 
 
 def with_rows(run, **columns) -> EmbeddingTable:
@@ -67,7 +73,7 @@ def test_opening_asks_no_encoder_and_a_press_tells_why(open_page, encoded, monke
     eye = eye_of(load_encoder(run.path), "h", pictures)
     colours = colour_reference(pictures.image)
     same = bool(pictures.label[i] == pictures.label[j])
-    known = explain(*pictures.image[[i, j]], colours=colours, same_class=same, eye=eye)
+    known = Inquiry(*pictures.image[[i, j]], colours=colours, same_class=same, eye=eye).work()
     assert "\n".join(f"- {sentence.en}" for sentence in words(known)) in texts(at)
     for auc in known.views.values():
         assert f"{auc:.3f}" in html(at)
@@ -75,6 +81,22 @@ def test_opening_asks_no_encoder_and_a_press_tells_why(open_page, encoded, monke
         assert f"{found.above:.1%}" in html(at)
     cells = next(d.value for d in at.dataframe if d.value.shape == (8, 8))
     np.testing.assert_allclose(cells, np.round(known.seen.one, 4), atol=2e-4)
+
+
+def test_a_slow_encoder_can_be_stopped_and_goes_on_where_it_was(open_page, encoded, monkeypatch):
+    monkeypatch.setattr(why, "STEP", 0.0)
+    at = open_page("collapse", run="full", root=encoded, one="22", other="27")
+    assert not at.exception
+    assert "They share" in texts(at)
+    assert "of random pairs; without" not in texts(at)
+    at.button(key="collapse.why_stop").click().run()
+    assert at.button(key="collapse.why_stop").label == "Go on"
+    assert "views are told apart with" not in texts(at)
+    monkeypatch.setattr(why, "STEP", np.inf)
+    at.button(key="collapse.why_stop").click().run()
+    assert not at.exception
+    assert not [b for b in at.button if b.key == "collapse.why_stop"]
+    assert "views are told apart with" in texts(at)
 
 
 def test_a_neighbour_can_be_asked_about(open_page, encoded):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simclr_core.errors import ConfigError
-from simclr_core.saliency import cosine, covered, edges, occlusion
+from simclr_core.saliency import cosine, covered, edges, occluded, occlusion
 
 
 def looks_at(rows, columns):
@@ -17,6 +17,10 @@ def looks_at(rows, columns):
     return encode
 
 
+def seen(one, other, encode, grid):
+    return occlusion(encode(occluded(one, other, grid)))
+
+
 @pytest.fixture
 def pictures(rng):
     """Two pictures of noise around grey with the same red square at the top left (rows and columns 0–3)."""
@@ -26,7 +30,7 @@ def pictures(rng):
 
 
 def test_only_the_window_that_the_encoder_sees_matters(pictures):
-    found = occlusion(*pictures, looks_at(slice(0, 4), slice(0, 4)), grid=4)
+    found = seen(*pictures, looks_at(slice(0, 4), slice(0, 4)), grid=4)
     assert found.cosine == pytest.approx(1)
     for lost in (found.one, found.other):
         assert np.unravel_index(lost.argmax(), lost.shape) == (0, 0)
@@ -38,7 +42,7 @@ def test_only_the_window_that_the_encoder_sees_matters(pictures):
 def test_the_loss_is_the_cosine_of_the_covered_picture(pictures):
     one, other = pictures
     encode = looks_at(slice(0, 8), slice(0, 16))
-    found = occlusion(one, other, encode, grid=4)
+    found = seen(one, other, encode, grid=4)
     by_hand = one.copy()
     by_hand[4:8, 8:12] = one.mean(axis=(0, 1)).round()
     a, b = encode(by_hand[None])[0], encode(other[None])[0]
@@ -50,7 +54,7 @@ def test_the_loss_is_the_cosine_of_the_covered_picture(pictures):
 def test_what_sets_two_pictures_apart_is_negative(pictures):
     one, other = pictures.copy()
     other[:4, :4] = (5, 5, 250)  # now the window holds the difference
-    found = occlusion(one, other, looks_at(slice(0, 4), slice(0, 4)), grid=4)
+    found = seen(one, other, looks_at(slice(0, 4), slice(0, 4)), grid=4)
     assert found.one[0, 0] < -0.1
     assert found.other[0, 0] < -0.1
 
@@ -68,7 +72,7 @@ def test_how_much_of_it_lies_in_the_middle(pictures, window, middle):
     def encode(images):
         return looks_at(window, window)(images) if middle is not None else np.ones((len(images), 3))
 
-    found = occlusion(pictures[0], pictures[0], encode, grid=8)
+    found = seen(pictures[0], pictures[0], encode, grid=8)
     assert found.middle is None if middle is None else found.middle == pytest.approx(middle)
 
 
@@ -77,4 +81,4 @@ def test_zero_rows_and_bad_grids(pictures):
     assert cosine(np.zeros((1, 3)), np.zeros((1, 3)))[0] == 1
     for grid in (1, 17):
         with pytest.raises(ConfigError, match="grid"):
-            occlusion(*pictures, looks_at(slice(0, 4), slice(0, 4)), grid=grid)
+            occluded(*pictures, grid)

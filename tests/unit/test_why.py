@@ -1,17 +1,20 @@
 """Why a pair is alike: what is counted, that an encoder is asked for no more than it must, and every sentence that can be said."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
+from simclr_core import why as why_module
 from simclr_core.checkpoints import load_encoder
-from simclr_core.encode import BESIDE, eye_of
-from simclr_core.likeness import REMOVALS, Background, Ranked, background, colour_reference
+from simclr_core.encode import BESIDE, BESIDE_LARGE, LARGE, eye_of
+from simclr_core.likeness import REMOVALS, Ranked, colour_reference
 from simclr_core.pipeline import load_for
-from simclr_core.saliency import Occlusion
+from simclr_core.records import ImageSet
+from simclr_core.saliency import COARSE, GRID, Occlusion
 from simclr_core.tables import load_embeddings
-from simclr_core.why import VIEWS, Eye, Why, explain, told_apart, words
+from simclr_core.why import VIEWS, Eye, Inquiry, Why, told_apart, words
 from tests.pair_runs import build_encoded_run
 
 
@@ -24,11 +27,6 @@ def pictures(rng):
     return rng.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
 
 
-def eye(views, operations=("crop", "jitter"), encode=flat, pictures=None):
-    beside = background(pictures, encode) if pictures is not None else Background(whole=np.zeros(1), without={})
-    return Eye(encode=encode, beside=beside, views=views, operations=operations)
-
-
 def hidden_by(operation):
     """Views in which nothing but noise is left, unless this operation is left out: then each shows its picture's mean colour."""
 
@@ -39,32 +37,38 @@ def hidden_by(operation):
     return views
 
 
-@pytest.mark.parametrize("operation", ["crop", "jitter"])
-def test_the_operation_that_hides_the_difference_is_found(pictures, operation):
-    found = told_apart(pictures[0], 255 - pictures[0], eye(hidden_by(operation)))
-    assert list(found) == ["", "crop", "jitter"]
-    assert found.pop(operation) == 1
-    assert all(abs(value - 0.5) < 0.15 for value in found.values())
-
-
-def test_the_auc_counts_every_couple_of_pairs(rng, pictures):
-    drawn = {seed: rng.standard_normal((VIEWS, 3)) + seed for seed in (0, 1)}
-    found = told_apart(*pictures[:2], eye(lambda image, left_out, seed: drawn[seed], ()))[""]
-    unit = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in drawn.values()]
-    within = [a @ b for u in unit for i, a in enumerate(u) for b in u[i + 1 :]]
-    between = [a @ b for a, b in product(*unit)]
-    assert found == pytest.approx(np.mean([p > n for p, n in product(within, between)]))
+def eye(pictures, views=None, operations=("crop", "jitter"), encode=flat):
+    return Eye(encode=encode, beside=pictures, views=views or hidden_by("crop"), operations=operations)
 
 
 def asked(*_):
     raise AssertionError("nobody should ask")
 
 
+@pytest.mark.parametrize("operation", ["crop", "jitter"])
+def test_the_operation_that_hides_the_difference_is_found(pictures, operation):
+    colours = colour_reference(pictures)
+    found = dict(
+        Inquiry(pictures[0], 255 - pictures[0], colours=colours, eye=eye(pictures, hidden_by(operation))).work().views
+    )
+    assert list(found) == ["", "crop", "jitter"]
+    assert found.pop(operation) == 1
+    assert all(abs(value - 0.5) < 0.15 for value in found.values())
+
+
+def test_the_auc_counts_every_couple_of_pairs(rng):
+    drawn = [rng.standard_normal((VIEWS, 3)) + seed for seed in (0, 1)]
+    unit = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in drawn]
+    within = [a @ b for u in unit for i, a in enumerate(u) for b in u[i + 1 :]]
+    between = [a @ b for a, b in product(*unit)]
+    assert told_apart(*drawn) == pytest.approx(np.mean([p > n for p, n in product(within, between)]))
+
+
 def test_a_copy_and_a_pair_without_an_encoder_ask_nobody(pictures):
     colours = colour_reference(pictures)
-    copy = explain(pictures[0], pictures[0].copy(), colours=colours, eye=eye(asked, encode=asked))
+    copy = Inquiry(pictures[0], pictures[0].copy(), colours=colours, eye=eye(pictures, asked, encode=asked)).work()
     assert (copy.copy, copy.colours.value, copy.whole, copy.seen) == (True, 1, None, None)
-    alone = explain(pictures[0], pictures[1], colours=colours, same_class=False)
+    alone = Inquiry(pictures[0], pictures[1], colours=colours, same_class=False).work()
     assert not alone.copy
     assert [text.en.split()[0] for text in words(alone)] == ["They", "Their"]
 
@@ -72,14 +76,52 @@ def test_a_copy_and_a_pair_without_an_encoder_ask_nobody(pictures):
 def test_an_encoder_is_asked_everything(pictures):
     near = np.clip(pictures[0].astype(int) + 2, 0, 255).astype(np.uint8)
     colours = colour_reference(pictures)
-    why = explain(pictures[0], near, colours=colours, same_class=True, eye=eye(hidden_by("crop"), pictures=pictures))
+    why = Inquiry(pictures[0], near, colours=colours, same_class=True, eye=eye(pictures)).work()
     assert why.whole.value > 0.99
     assert why.removed.keys() == REMOVALS.keys()
     assert why.seen.one.shape == (8, 8)
     assert why.views.keys() == {"", "crop", "jitter"}
     assert len(words(why)) == 5
-    still = explain(pictures[0], near, colours=colours, eye=eye(hidden_by("crop"), (), pictures=pictures))
+    still = Inquiry(pictures[0], near, colours=colours, eye=eye(pictures, operations=())).work()
     assert still.views == {}  # a recipe that changes nothing hides nothing
+
+
+def test_evidence_grows_a_portion_at_a_time_and_ends_as_if_asked_at_once(pictures, monkeypatch):
+    monkeypatch.setattr(why_module, "PORTION", 5 * 8 * 8)
+    most = []
+    slow = eye(pictures, encode=lambda images: (most.append(len(images)), flat(images))[1])
+    colours = colour_reference(pictures)
+    inquiry = Inquiry(*pictures[:2], colours=colours, eye=slow)
+    grown, shares = [], []
+    while not inquiry.whole:
+        known = inquiry.known
+        shares.append(inquiry.share)
+        inquiry.work(0.0)
+        grown.append((known.seen is not None and known.seen.one.shape[0], bool(known.removed), bool(known.views)))
+        assert all(text.en for text in words(known))
+    assert max(most) == 5
+    assert shares == sorted(shares)
+    assert inquiry.encoded == inquiry.asked
+    order = list(dict.fromkeys(grown))
+    assert order == [(False, False, False), (COARSE, False, False), (COARSE, True, False), (COARSE, True, True)]
+    assert inquiry.known.seen.one.shape == (GRID, GRID)
+    at_once = Inquiry(*pictures[:2], colours=colours, eye=eye(pictures)).work()
+    assert at_once.removed == inquiry.known.removed
+    assert at_once.views == inquiry.known.views
+    np.testing.assert_array_equal(at_once.seen.one, inquiry.known.seen.one)
+
+
+def test_what_random_pairs_are_is_measured_once(pictures):
+    one = eye(pictures)
+    first = Inquiry(*pictures[:2], colours=colour_reference(pictures), eye=one)
+    first.work()
+    second = Inquiry(*pictures[2:4], colours=colour_reference(pictures), eye=one)
+    assert first.asked - second.asked == (1 + len(REMOVALS)) * len(pictures)
+    assert (
+        second.work().whole
+        == Inquiry(*pictures[2:4], colours=colour_reference(pictures), eye=eye(pictures)).work().whole
+    )
+    assert second.encoded == second.asked
 
 
 def ranked(above):
@@ -118,12 +160,23 @@ def test_the_eye_of_a_run_sees_what_its_table_holds(tmp_path):
     pictures.image.flags.writeable = False  # as a page holds them
     for space in ("h", "z"):
         found = eye_of(load_encoder(run.path), space, pictures)
-        why = explain(*pictures.image[:2], colours=colour_reference(pictures.image), eye=found)
+        why = Inquiry(*pictures.image[:2], colours=colour_reference(pictures.image), eye=found).work()
         a, b = table.space(space)[:2].astype(float)
         assert why.whole.value == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-5)
         n = min(BESIDE, len(pictures))
-        assert len(found.beside.whole) == n * (n - 1) // 2
+        assert len(found.ordinary[""]) == n * (n - 1) // 2
         assert found.operations == ("crop", "flip", "jitter", "grey", "blur")
         assert set(why.views) == {"", *found.operations}
-        again = told_apart(*pictures.image[:2], found)
-        assert again == why.views
+        again = Inquiry(*pictures.image[:2], colours=colour_reference(pictures.image), eye=found).work()
+        assert again.views == why.views
+    encoder = load_encoder(run.path)
+    many = ImageSet(
+        image=np.zeros((BESIDE + 1, LARGE + 1, 4, 3), np.uint8),
+        label=None,
+        index=np.arange(BESIDE + 1),
+        spec="",
+        split="test",
+    )
+    for size, beside in ((LARGE, BESIDE), (LARGE + 1, BESIDE_LARGE), (None, BESIDE_LARGE)):  # large pictures: fewer
+        sized = replace(encoder, config=replace(encoder.config, image_size=size))
+        assert len(eye_of(sized, "h", many).beside) == beside
