@@ -208,19 +208,23 @@ class Cloud:
 
     @cached_property
     def knots(self) -> Knots:
-        """Tight clusters, found by the longest stretch of distances that hardly any pair has."""
+        """Tight clusters, found by the longest stretch of distances that hardly any pair has.
+
+        Of all such stretches the longest counts below which most rows have company: some copies make a longer one.
+        """
         s = self.pair_sample
         inner = np.arange(int(KNOT_LEAST * len(s)), int(KNOT_MOST * len(s)))
         outer = np.minimum((inner * KNOT_SPILL).astype(np.int64) + 1, len(s) - 1)
         floor = max(float(s[-1]) * 1e-6, 1e-12)
-        ratio = np.maximum(s[outer], floor) / np.maximum(s[inner], floor)
-        best = int(ratio.argmax())
-        radius = float(s[inner[best]])
+        radius = s[inner]
+        ratio = np.maximum(s[outer], floor) / np.maximum(radius, floor)
         # The pairs that count as inside end in the middle of the gap: its lower end may lie short of them by the spill.
-        inside = int(np.searchsorted(s, max(radius, floor) * float(ratio[best]) ** 0.5))
-        tenth = np.sqrt(2 * self.neighbours.distance[:, min(HUB_K, self.neighbours.k) - 1])
-        share = float((tenth <= radius + floor).mean())
-        return Knots(float(ratio[best]), radius, len(s) / max(1, inside), share)
+        inside = np.searchsorted(s, np.maximum(radius, floor) * np.sqrt(ratio))
+        clusters = len(s) / np.maximum(1, inside)
+        tenth = np.sort(np.sqrt(2 * self.neighbours.distance[:, min(HUB_K, self.neighbours.k) - 1]))
+        share = np.searchsorted(tenth, radius + floor, side="right") / self.n
+        best = int(np.where(share >= KNOT_SHARE, ratio, 0).argmax() if share[-1] >= KNOT_SHARE else ratio.argmax())
+        return Knots(*(float(v[best]) for v in (ratio, radius, clusters, share)))
 
 
 def spectra(x: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:

@@ -124,8 +124,8 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     ),
     "crowd_cosine": _entry(
         measures.crowd_cosine,
-        "Cosine of four pairs in five",
-        "五分之四的行对所达到的余弦",
+        "Cosine of three pairs in four",
+        "四分之三的行对所达到的余弦",
         "Near 1: nearly all rows fall on one point, whatever a few outliers do.",
         "接近 1：几乎所有行落在同一点，无论少数离群行如何。",
         "quantile of pair distances",

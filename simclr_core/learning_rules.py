@@ -34,6 +34,7 @@ class ShortcutLimits(Limits):
     SOURCE = "chosen on seeds 0 and 1 of the failure zoo (docs/zoo.md), held on seed 2"
 
     auc: float = 0.99  # AUC of the pairs
+    near: float = 0.7  # alignment below which views are alike
     twin: float = 0.6  # share of twins found first
     gain: float = 0.04  # purity gain over untrained that fails
     easy: float = 0.9  # AUC before training that is too easy
@@ -45,7 +46,8 @@ def shortcut(e: Evidence, limits: ShortcutLimits) -> Judgement:
     auc, twin = e.need("pair_auc"), e.need("twin_r_at_1")
     gain, known = purity_gain(e)
     bound = _least_gain(e, limits) if known else limits.gain_chance
-    solved = auc >= limits.auc and twin >= limits.twin
+    # Views that lie far apart are not trivially alike, however far the others are: that is a matter of uniformity.
+    solved = auc >= limits.auc and twin >= limits.twin and e.need("alignment") < limits.near
     severity: Severity = "ok" if not solved or gain >= 2 * bound else "warn" if gain >= bound else "fail"
     than = TEXTS["shortcut"]["untrained" if known else "chance"]
     told = "unsolved" if not solved else "ok" if severity == "ok" else "fail"

@@ -41,11 +41,11 @@ def centred_mean_cosine(cloud: Cloud) -> float:
 
 
 def crowd_cosine(cloud: Cloud) -> float:
-    """The cosine that four of five pairs of rows exceed, from a draw of at most 1,000 rows.
+    """The cosine that three of four pairs of rows exceed, from a draw of at most 1,000 rows.
 
     Near 1 where nearly all rows fall on one point, also where a few outliers keep mean and spread up.
     """
-    return 1 - float(np.quantile(cloud.pair_sample, 0.8)) ** 2 / 2
+    return 1 - float(np.quantile(cloud.pair_sample, 0.75)) ** 2 / 2
 
 
 def cluster_gap(cloud: Cloud) -> float:

@@ -86,6 +86,11 @@ def learned(r: np.random.Generator, n: int, d: int) -> np.ndarray:
     return np.maximum(signal + 1.2 * np.abs(normal(r, 1, d)) * signal.std(), 0)
 
 
+def loud(r: np.random.Generator, n: int, d: int) -> np.ndarray:
+    """Half of the variance along one direction, the other half everywhere."""
+    return normal(r, n, d) + np.sqrt(d) * normal(r, n, 1) * unit(normal(r, 1, d))
+
+
 FAMILIES = {
     "gauss": ("healthy", normal),
     "cube": ("healthy", lambda r, n, d: r.uniform(-1, 1, (n, d))),
@@ -98,6 +103,10 @@ FAMILIES = {
     "soft classes": ("healthy", lambda r, n, d: classes(r, n, d, 10, 0.6)),
     "many soft classes": ("healthy", lambda r, n, d: classes(r, n, d, 100, 0.8)),
     "learned": ("healthy", learned),
+    "one loud direction": ("healthy", loud),
+    "wide cone": ("healthy", lambda r, n, d: 1.1 * unit(normal(r, 1, d)) + normal(r, n, d) / np.sqrt(d)),
+    "biased relu": ("healthy", lambda r, n, d: np.maximum(normal(r, n, d) + 2 * np.abs(normal(r, 1, d)), 0)),
+    "three classes": ("healthy", lambda r, n, d: classes(r, n, d, 3, 0.5)),
     "point": ("complete", lambda r, n, d: unit(normal(r, 1, d)) + 0.03 * normal(r, n, d) / np.sqrt(d)),
     "relu point": ("complete", lambda r, n, d: np.maximum(np.abs(normal(r, 1, d)) + 0.01 * normal(r, n, d), 0)),
     "point and outliers": ("complete", with_outliers),

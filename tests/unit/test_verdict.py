@@ -7,7 +7,7 @@ import pytest
 
 from simclr_core.config import RunConfig
 from simclr_core.errors import DataError
-from simclr_core.geometry_rules import few_directions
+from simclr_core.geometry_rules import HubsLimits, few_directions, hub_reach_limit
 from simclr_core.lidar import lidar
 from simclr_core.progress import Stopped
 from simclr_core.records import EmbeddingTable, PairTable
@@ -129,6 +129,12 @@ def test_tight_clusters(rng, g, clusters, width):
     assert f"about {clusters} tight clusters" in finding(report, "cluster").sentence or clusters == 40
 
 
+def test_copies_do_not_hide_the_clusters_they_stand_in(rng, g):
+    x = np.maximum(unit(g(5, 64))[rng.integers(0, 5, 600)] + 0.1 * g(600, 64) / 8, 0)
+    x[:180] = x[rng.integers(180, 600, 180)]
+    assert verdict(x) == "cluster"
+
+
 def test_one_knot_among_ordinary_rows_is_copies_not_clusters(g):
     x = g(1000, 64)
     x[:600] = x[0]
@@ -156,6 +162,18 @@ def test_hubs(g):
     x = 0.6 * middle + 0.8 * unit(g(1500, 256))
     x[:15] = middle + 0.003 * g(15, 256)
     assert verdict(x) == "hubs"
+
+
+def test_a_hub_of_chance_is_no_hub():
+    """The limit falls as n grows, as the reach of hubs does that a common direction makes."""
+    limits = HubsLimits()
+    assert [hub_reach_limit(n, limits) for n in (100, 1322, 10_000, 10**6)] == [
+        0.55,
+        pytest.approx(0.55, abs=1e-3),
+        0.2,
+        0.2,
+    ]
+    assert hub_reach_limit(2500, limits) == pytest.approx(0.4)
 
 
 def test_cliff_and_directions():
@@ -215,6 +233,12 @@ def test_over_uniform(g):
     apart = pairs_of(x[:200], (0.3 * x[:200] + g(200, 64)).astype(np.float32))
     assert diagnose(table(x), pairs=apart).verdict == "over_uniform"
     assert finding(diagnose(table(x)), "over_uniform").value is None
+    # Told apart all but perfectly for the width alone, and far from alike: no shortcut.
+    wide = g(300, 512).astype(np.float32)
+    far = pairs_of(wide, (0.4 * wide + g(300, 512)).astype(np.float32))
+    found = diagnose(table(wide, label=np.arange(300) % 5), pairs=far, intervals=False)
+    assert found.metrics["pair_auc"] > 0.999
+    assert found.verdict == "over_uniform"
     # Views just as far apart are no over-uniformity where the rows are not spread out.
     assert verdict(x * np.arange(1, 65) ** -0.7, pairs=apart) != "over_uniform"
 
