@@ -167,7 +167,7 @@ class Inquiry:
         return self.encoded
 
     def _regions(self, eye: Eye, grid: int) -> Generator[int]:
-        z = yield from self._encode(eye, occluded(*self.pair, grid))
+        z = yield from self._encode(eye, occluded(self.pair[0], self.pair[1], grid))
         self.known = replace(self.known, seen=occlusion(z))
 
     def _removals(self, eye: Eye) -> Generator[int]:
