@@ -50,6 +50,17 @@ class BatchOf:
     effective: Spread
     same_class: Spread | None
 
+    @property
+    def information(self) -> Spread:
+        """ln K − loss with K = 2n − 1 candidates: a lower bound of the views' mutual information in nats, at most ln K.
+
+        For candidates drawn independently; the negatives of a SimCLR batch come in pairs, so it is a reading, no proof.
+        Source: van den Oord et al. 2018 (CPC), §2.3.
+        """
+        return Spread(
+            mean=self.ceiling - self.loss.mean, low=self.ceiling - self.loss.high, high=self.ceiling - self.loss.low
+        )
+
 
 def _spread(values: Sequence[float]) -> Spread:
     low, high = np.percentile(values, (5, 95))

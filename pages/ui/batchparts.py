@@ -113,6 +113,9 @@ def measured(tau: float) -> None:
         if all(b.same_class is not None for b in own):
             counts[t("batch.series_same")] = [b.same_class for b in own if b.same_class is not None]
         _figure(n, counts, {t("batch.series_all"): 2.0 * n - 2}, "counts", tau)
+    if st.toggle(t("batch.information"), key="batch.information", persist_state=KEEP):
+        bound = {t("batch.series_information"): [b.information for b in own]}
+        _figure(n, bound, {t("batch.series_most"): np.array(lines["ceiling"])}, "information", tau)
     st.subheader(t("batch.tradeoff_title"))
     half(found)
     shares = {f"τ = {stop}": [b.share for b in of] for stop, of in found.items()}

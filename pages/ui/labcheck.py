@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from pages.ui import teacher
+from pages.ui import teacher, widgets
 from pages.ui.components.lab import DIM, IMAGES
 from pages.ui.numbertable import short
 from pages.ui.text import label, t
@@ -56,6 +56,7 @@ def check(meters: Sequence[str]) -> None:
     """
     st.subheader(t("lab.check.title"))
     st.markdown(t("lab.check.lead", dim=DIM))
+    widgets.badge(widgets.ILLUSTRATION)
     for name in SNAPSHOTS:
         measured = cloud(name)
         read = [f"{label(DIAGNOSTICS[m].label)} {short(DIAGNOSTICS[m].run(measured))}" for m in meters]

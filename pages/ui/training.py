@@ -293,7 +293,7 @@ def history() -> None:
     if not runs:
         st.caption(t("train.no_history"))
         return
-    st.dataframe([history_row(run) for run in runs.values()], hide_index=True, key="train.history")
+    st.dataframe([history_row(run) for run in runs.values()], hide_index=True, placeholder="–", key="train.history")
     if read_only():
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -153,7 +153,7 @@ def figure_with_table(
     if caption:
         st.caption(caption)
     with st.expander(t("common.as_table"), icon=":material/table_rows:"):
-        st.dataframe(rows, hide_index=True, key=f"{key}.table")
+        st.dataframe(rows, hide_index=True, placeholder="–", key=f"{key}.table")
 
 
 def _default(f: Field[Any]) -> Any:

@@ -42,6 +42,18 @@ def test_one_image_has_no_loss_at_any_cosine_and_a_second_image_brings_one(open_
     assert float(shown["Gradient on the cosine"]) < 0
 
 
+def test_the_loss_read_as_information_stays_below_ln_k(open_page):
+    at = open_page("batch")
+    before = len(at.get("plotly_chart"))
+    at = at.toggle(key="batch.information").set_value(True).run()
+    assert len(at.get("plotly_chart")) == before + 1
+    tables = {d.key: d.value for d in at.dataframe if "batch.figure" in d.key}
+    loss, bound = (tables[f"batch.figure.{which}.table"] for which in ("loss", "information"))
+    assert list(bound["ln K, the most it can say"]) == list(loss["ceiling ln(2N − 1)"])
+    assert list(bound["ln K − loss"]) == pytest.approx(list(loss["ceiling ln(2N − 1)"] - loss["loss"]))
+    assert (bound["ln K − loss"] <= bound["ln K, the most it can say"]).all()
+
+
 def test_the_temperature_lives_in_the_url(open_page):
     at = open_page("batch", run=None, **{"batch.tau": "0.07"})
     assert at.select_slider(key="batch.tau").value == "0.07"

@@ -27,6 +27,7 @@ def test_one_image_has_no_loss_and_no_negatives(rng):
     a, b = rng.standard_normal((2, 6, 4))
     (found,) = redraw(table(a, b), 0.1, sizes=[1])
     assert (found.loss.mean, found.share.mean, found.effective.mean, found.ceiling) == (0, 0, 0, 0)
+    assert found.information.mean == 0
 
 
 def test_equal_embeddings_sit_at_the_ceiling_at_every_size():
