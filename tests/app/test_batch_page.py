@@ -47,8 +47,7 @@ def test_the_loss_read_as_information_stays_below_ln_k(open_page):
     before = len(at.get("plotly_chart"))
     at = at.toggle(key="batch.information").set_value(True).run()
     assert len(at.get("plotly_chart")) == before + 1
-    tables = {d.key: d.value for d in at.dataframe if "batch.figure" in d.key}
-    loss, bound = (tables[f"batch.figure.{which}.table"] for which in ("loss", "information"))
+    loss, bound = (next(d.value for d in at.dataframe if column in d.value) for column in ("loss", "ln K − loss"))
     assert list(bound["ln K, the most it can say"]) == list(loss["ceiling ln(2N − 1)"])
     assert list(bound["ln K − loss"]) == pytest.approx(list(loss["ceiling ln(2N − 1)"] - loss["loss"]))
     assert (bound["ln K − loss"] <= bound["ln K, the most it can say"]).all()
