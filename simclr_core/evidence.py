@@ -86,10 +86,6 @@ class Judgement(NamedTuple):
 Rule = Callable[[Evidence, Any], Judgement]
 
 
-def say(en: str, zh: str, **values: float | str) -> Label:
-    return Label(en.format(**values), zh.format(**values))
-
-
 def grade(value: float, warn: float, fail: float) -> Severity:
     """Severity of a number that is bad when high."""
     return "fail" if value >= fail else "warn" if value >= warn else "ok"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simclr_core.evidence import Evidence, Judgement, Limits, grade, say
+from simclr_core.evidence import Evidence, Judgement, Limits, grade
 from simclr_core.records import Severity
 from simclr_core.spectrum import LIVE, USED, cloud_cliff, enough_used
 from simclr_core.texts import beside
@@ -39,12 +39,7 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
     if severity == "ok" and std < limits.warn and same:
         severity = "warn"
     if severity == "fail" and std >= limits.fail:
-        crowded = say(
-            "Nearly all images land on one point: three pairs in four have a cosine of {c:.4f} or more.",
-            "几乎所有图像落在同一点：四分之三的图像对余弦达到 {c:.4f}。",
-            c=crowd,
-        )
-        return Judgement("fail", crowd, "crowd_cosine", limits.median, crowded)
+        return Judgement("fail", crowd, "crowd_cosine", limits.median, TEXTS.say("complete.crowded", c=crowd))
     return Judgement(severity, std, "std_ratio", limits.fail, TEXTS.say(f"complete.{severity}", s=std, c=cosine))
 
 
@@ -104,12 +99,7 @@ def _lost_directions(e: Evidence, limits: DimensionalLimits) -> Judgement | None
     # One loud direction, or two, sways the participation ratio; the effective rank counts what lies beside them.
     spread = e.need("effective_rank") >= limits.effective
     if pr < few and not spread and unit.sum() ** 2 / (unit**2).sum() < limits.loud * few:
-        text = say(
-            "The variance sits in about {pr:.1f} of {d} directions.",
-            "方差集中在 {d} 个方向中的约 {pr:.1f} 个。",
-            pr=pr,
-            d=e.cloud.d,
-        )
+        text = TEXTS.say("dimensional.few", pr=pr, d=e.cloud.d)
         return _as_before(e, Judgement("fail", pr, "participation_ratio", few, text), larger=True)
     return None
 

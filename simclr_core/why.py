@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from simclr_core.evidence import say
 from simclr_core.likeness import (
     ORDINARY,
     REMOVALS,
@@ -27,6 +26,7 @@ from simclr_core.operations import OPERATIONS
 from simclr_core.pairs import auc
 from simclr_core.registry import Label
 from simclr_core.saliency import COARSE, GRID, Encode, Occlusion, occluded, occlusion
+from simclr_core.texts import beside
 
 Picture = UInt8[np.ndarray, "h w 3"]
 Pictures = UInt8[np.ndarray, "b h w 3"]
@@ -34,6 +34,7 @@ VIEWS = 16  # of each picture, with each recipe
 APART = 0.9  # AUC from which the views of two pictures do not mix
 MATTERS = 0.1  # gain of the AUC from which leaving an operation out tells the pictures apart
 PORTION = 2**19  # pixels that are encoded at a time: ten pictures of 224 × 224, a second of a ResNet-50 on one core
+TEXTS = beside(__file__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -204,8 +205,9 @@ def told_apart(one: Float[np.ndarray, "k d"], other: Float[np.ndarray, "k d"]) -
 # -- in words ------------------------------------------------------------------------------------------------------------
 def words(why: Why) -> tuple[Label, ...]:
     """What the evidence comes to, a sentence each."""
-    parts = [_copied() if why.copy else None, _parted(why), _seen(why.seen), _views(why.views), _colours(why)]
-    return tuple(part for part in (*parts, _class(why)) if part is not None)
+    copied = TEXTS.say("copy.found") if why.copy else None
+    parts = (copied, _parted(why), _seen(why.seen), _views(why.views), _colours(why), _class(why))
+    return tuple(part for part in parts if part is not None)
 
 
 def _most(share: float) -> float:
@@ -213,100 +215,43 @@ def _most(share: float) -> float:
     return min(share, 0.99)
 
 
-def _copied() -> Label:
-    return Label(
-        "One picture twice: every pixel agrees. Any encoder puts a copy where its original is.",
-        "同一张图像出现了两次：每个像素都相同。任何编码器都会把副本放在原图所在之处。",
-    )
-
-
 def _parted(why: Why) -> Label | None:
     if why.whole is None:
         return None
-    name = parted_by(why.removed)
-    least = min(r.above for r in why.removed.values())
     if why.whole.above < ORDINARY:
-        return say(
-            "An ordinary pair, more alike than {a:.0%} of random pairs: there is little to explain.",
-            "普通的一对，比 {a:.0%} 的随机图像对更相似：没有多少需要解释。",
-            a=why.whole.above,
-        )
+        return TEXTS.say("parted.ordinary", a=why.whole.above)
+    above, name = _most(why.whole.above), parted_by(why.removed)
+    least = min(r.above for r in why.removed.values())
     if name is None:
-        return say(
-            "More alike than {a:.0%} of random pairs, and whatever is taken out of both, still more than {b:.0%}: they share "
-            "more than one thing.",
-            "比 {a:.0%} 的随机图像对更相似；无论从两张中去掉什么，仍比 {b:.0%} 的更相似：它们的共同点不止一个。",
-            a=_most(why.whole.above),
-            b=_most(least),
-        )
+        return TEXTS.say("parted.several", a=above, b=_most(least))
     what = REMOVALS[name].label
-    return say(
-        "More alike than {a:.0%} of random pairs; without {what} of both, more than {b:.0%} only: what they share is {what}.",
-        "比 {a:.0%} 的随机图像对更相似；去掉两张的{what_zh}后仅比 {b:.0%} 的更相似：它们的共同点是{what_zh}。",
-        a=_most(why.whole.above),
-        b=least,
-        what=what.en,
-        what_zh=what.zh,
-    )
+    return TEXTS.say("parted.one", a=above, b=least, what=what.en, what_zh=what.zh)
 
 
 def _seen(seen: Occlusion | None) -> Label | None:
     if seen is None:
         return None
-    if seen.middle is None:
-        return Label("No single region makes them alike.", "没有任何单个区域使它们相似。")
-    return say(
-        "Of all the likeness that covering a region costs, {m:.0%} lies in the middle quarter of the pictures.",
-        "遮住各区域所损失的相似度中，{m:.0%} 来自图像中间的四分之一。",
-        m=seen.middle,
-    )
+    return TEXTS.say("seen.nowhere" if seen.middle is None else "seen.middle", m=seen.middle)
 
 
 def _views(views: Mapping[str, float]) -> Label | None:
     if not views:
         return None
-    told = say(
-        "Their augmented views are told apart with AUC {a:.2f} (.5 = not at all, 1 = always)",
-        "两张图的增强视图以 AUC {a:.2f} 区分（0.5 = 无法区分，1 = 总能区分）",
-        a=views[""],
-    )
+    own = views[""]
+    if own >= APART:
+        return TEXTS.say("views.apart", a=own)
     best = max((name for name in views if name), key=lambda name: views[name])
-    more = Label(".", "。") if views[""] >= APART else _without(best, views[best], views[best] - views[""] >= MATTERS)
-    return Label(told.en + more.en, told.zh + more.zh)
-
-
-def _without(operation: str, auc: float, matters: bool) -> Label:
-    what = OPERATIONS[operation].label
-    values: dict[str, float | str] = {"b": auc, "what": what.en.lower(), "what_zh": what.zh}
-    if matters:
-        return say(
-            ", without {what} with {b:.2f}: what {what} removes sets them apart, and the encoder has learned to ignore it.",
-            "，不用{what_zh}时为 {b:.2f}：它们的差别正是{what_zh}所去掉的，编码器学会了忽略它。",
-            **values,
-        )
-    return say(
-        "; leaving out any one operation brings {b:.2f} at most: no single one hides the difference.",
-        "；去掉任何一种操作至多为 {b:.2f}：没有哪一种操作单独遮住了差别。",
-        **values,
-    )
+    told, what = "one" if views[best] - own >= MATTERS else "none", OPERATIONS[best].label
+    return TEXTS.say(f"views.{told}", a=own, b=views[best], what=what.en.lower(), what_zh=what.zh)
 
 
 def _colours(why: Why) -> Label | None:
-    if why.copy:
-        return None
-    return say(
-        "They share {s:.0%} of their colours, more than {a:.0%} of random pairs do.",
-        "它们的颜色有 {s:.0%} 相同，多于 {a:.0%} 的随机图像对。",
-        s=why.colours.value,
-        a=_most(why.colours.above),
-    )
+    return None if why.copy else TEXTS.say("colours.shared", s=why.colours.value, a=_most(why.colours.above))
 
 
 def _class(why: Why) -> Label | None:
     if why.same_class is None:
         return None
     if why.same_class:
-        return Label("Both have one class.", "两张同类。")
-    wrong = Label(" A copy with another label: one of the two is wrong.", "副本的标签不同：其中必有一个错误。")
-    more = wrong if why.copy else Label("", "")
-    return Label(f"Their classes differ.{more.en}", f"两张不同类。{more.zh}")
+        return TEXTS.say("class.same")
+    return TEXTS.say("class.other").then(TEXTS.say("class.wrong") if why.copy else None)
