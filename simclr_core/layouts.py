@@ -109,6 +109,11 @@ class Found(NamedTuple):
     architecture: str | None
     blocks: tuple[int, ...]
 
+    @property
+    def dim(self) -> int:
+        """Width of h."""
+        return 512 if self.architecture in ("resnet18", "resnet34") else 2048
+
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 class _Unknown:
@@ -278,14 +283,13 @@ def _as_ours(layers: list[Linear]) -> dict[str, Tensor]:
 
 # -- the whole -------------------------------------------------------------------------------------------------------
 def _config(found: Found, layers: list[Linear], padding: int) -> ModelConfig:
-    dim = 512 if found.architecture in ("resnet18", "resnet34") else 2048
     small = "cifar" if padding == 1 else "cifar_padded"
     return ModelConfig(
         backbone=str(found.architecture),
         stem=small if found.tensors["conv1.weight"].shape[-1] == 3 else "imagenet",
         head_layers=len(layers),
         hidden_dim=len(layers[0].weight) if len(layers) > 1 else 256,
-        proj_dim=len(layers[-1].weight) if layers else dim,
+        proj_dim=len(layers[-1].weight) if layers else found.dim,
     )
 
 
@@ -304,8 +308,7 @@ def read_public(path: Path) -> Loaded | None:
     if found.architecture is None:
         value = f"blocks {found.blocks} at {found.prefix or 'the top'}"
         raise CheckpointError(sentence("encoder", "a ResNet-18, 34 or 50", value, "other networks are not read"))
-    dim = 512 if found.architecture in ("resnet18", "resnet34") else 2048
-    where, layers = _head(tensors, found.prefix, dim)
+    where, layers = _head(tensors, found.prefix, found.dim)
     text = f"{found.prefix} | {where} | {' '.join(map(str, data))}"
     name, writer = next((n, w) for n, w in WRITERS.items() if re.search(w.marks, text))
     try:
@@ -318,9 +321,8 @@ def read_public(path: Path) -> Loaded | None:
     model.backbone.load_state_dict(backbone, strict=False)  # without counts of batches, in old files
     model.projection_head.load_state_dict(_as_ours(layers), strict=False)
     large = config.model.stem == "imagenet"
-    mean, std = writer.large if large else writer.small
-    model.mean.copy_(torch.tensor(mean).view_as(model.mean))
-    model.std.copy_(torch.tensor(std).view_as(model.std))
+    for buffer, values in zip((model.mean, model.std), writer.large if large else writer.small, strict=True):
+        buffer.copy_(torch.tensor(values).view_as(buffer))
     used = len(backbone) + sum(2 if layer.bias is not None else 1 for layer in layers)
     told = _warnings(name, where, layers, large=large)
     return Loaded(model=model, config=config, matched=used, total=used, format=name, warnings=told)
