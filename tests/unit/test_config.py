@@ -2,16 +2,20 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simclr_core import config as settings
 from simclr_core.config import (
     AUTO_IMAGES_SEEN,
     AugmentConfig,
+    ModelConfig,
     RunConfig,
+    TrainConfig,
     auto_lr,
     from_dict,
     run_id,
@@ -20,6 +24,7 @@ from simclr_core.config import (
 )
 from simclr_core.errors import ConfigError
 from simclr_core.recipes import RECIPES, recipe
+from simclr_core.texts import beside
 
 
 def test_json_both_ways():
@@ -129,3 +134,14 @@ def test_recipes_are_configurations_that_say_what_they_lead_to(name):
 def test_an_unknown_recipe_is_told_with_the_known_ones():
     with pytest.raises(ConfigError, match="cifar10-small-cpu"):
         recipe("nothing")
+
+
+def test_every_setting_is_called_by_its_own_words_and_no_words_are_left_over():
+    words = beside(settings.__file__)
+    kinds = (AugmentConfig, ModelConfig, TrainConfig, RunConfig)
+    declared = {f.name: f.metadata for kind in kinds for f in fields(kind) if "kind" in f.metadata}
+    assert declared.keys() == words.keys()
+    for name, meta in declared.items():
+        assert meta["label"] == words[name]["label"], name
+        assert meta["help"] == words[name].get("help", meta["help"]), name
+        assert meta.get("values") == words[name].get("values", meta.get("values")), name
