@@ -94,9 +94,7 @@ def drawing(runs: Mapping[str, Sequence[Point]]) -> str:
     times = [(share / 1.03, f"{share * longest:.1f}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     inside = ticks(levels, upright=True) + ticks(times, upright=False) + "".join(lines)
     title = "CIFAR-10: kNN accuracy of h over training minutes"
-    drawn = str(
-        frame(inside, title, "training minutes", list(runs))
-    )  # plain text from here on: the style is not escaped
+    drawn = str(frame(inside, title, "training minutes", list(runs)))  # as plain text: the style is not to be escaped
     return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
         ">", f"><style>{STYLE}</style>", 1
     )
