@@ -39,11 +39,11 @@ def colour_similarity(a: Float[np.ndarray, "b 64"], b: Float[np.ndarray, "b 64"]
     return np.minimum(a, b).sum(axis=1)
 
 
-def random_pairs(n: int, count: int = RANDOM_PAIRS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """So many pairs of different numbers below n, always the same."""
-    draw = np.random.default_rng(seed)
-    i = draw.integers(0, n, count)
-    return i, (i + draw.integers(1, n, count)) % n
+def random_pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """`RANDOM_PAIRS` pairs of different numbers below n, always the same."""
+    draw = np.random.default_rng(0)
+    i = draw.integers(0, n, RANDOM_PAIRS)
+    return i, (i + draw.integers(1, n, RANDOM_PAIRS)) % n
 
 
 def colour_reference(images: Pictures) -> Float[np.ndarray, " m"]:

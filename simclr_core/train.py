@@ -142,11 +142,11 @@ class Training:
             torch.save(learner.state() | about | {"rng": torch.get_rng_state()}, folder / STATE)
         self.run.drop_old_checkpoints(self.config.train.keep_every)
 
-    def _say(self, state: str, message: str = "") -> None:
+    def _say(self, state: str) -> None:
         if self.run is not None:
             self.run.write_status(
                 state=state,
-                message=message,
+                message="",
                 step=self.step,
                 steps=self.steps,
                 progress=self.step / self.steps,
