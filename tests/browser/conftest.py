@@ -17,6 +17,7 @@ from tests.app.conftest import build_run
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+FIGURE = ".figure[data-ready]"  # what a component of the classroom draws, once it is drawn
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +121,7 @@ def moving_page(visit):
     """Open a component's page with motion allowed, drawn when this returns; at the end no script may have complained."""
     complaints = []
 
-    def open_(path: str, root: str, **context):
+    def open_(path: str, **context):
         page = visit(path, **({"reduced_motion": "no-preference"} | context))
         # Streamlit itself asks for files that are not there; that is the network's, not a script's.
         page.on(
@@ -129,8 +130,40 @@ def moving_page(visit):
                 complaints.append(m.text) if m.type in ("error", "warning") and "Failed to load" not in m.text else None
             ),
         )
-        page.wait_for_selector(root, timeout=60_000)
+        page.wait_for_selector(FIGURE, timeout=60_000)
         return page
 
     yield open_
     assert complaints == []
+
+
+def stands(page, name: str) -> float:
+    """Where the figure of a page says that it stands: its "tau", "at" or "step"."""
+    return float(page.locator(FIGURE).get_attribute(f"data-{name}"))
+
+
+def wait_until(page, name: str, wanted: float | Callable[[float], bool], seconds: float = 30) -> None:
+    """Wait for where the figure stands; it lives in a shadow root, which locators pierce but scripts do not."""
+    there = wanted if callable(wanted) else lambda value: value == wanted
+    deadline = time.monotonic() + seconds
+    while not there(stands(page, name)):
+        assert time.monotonic() < deadline, f"{name} is {stands(page, name)}"
+        page.wait_for_timeout(30)
+
+
+def hide(page, hidden: bool) -> None:
+    """Put the page behind another tab, or in front again."""
+    page.evaluate(
+        """hidden => {
+          Object.defineProperty(document, "hidden", { value: hidden, configurable: true })
+          document.dispatchEvent(new Event("visibilitychange"))
+        }""",
+        hidden,
+    )
+
+
+def sticking_out(page, parts: str, slack: int = 2) -> list[str]:
+    """Which parts of the figure reach further right than the figure itself, by more than `slack` pixels."""
+    script = """(root, [parts, slack]) => [...root.querySelectorAll(parts)]
+      .filter(e => e.getBoundingClientRect().right > root.getBoundingClientRect().right + slack).map(e => e.outerHTML.slice(0, 90))"""
+    return page.locator(FIGURE).evaluate(script, [parts, slack])

@@ -1,49 +1,23 @@
 """The temperature explorer in Chromium: it moves, stops, answers to keys and links, and says nothing wrong."""
 
-import time
-
 import numpy as np
 import pytest
 
 from simclr_core import similarity as sim
 from simclr_core.presets import PRESETS
+from tests.browser.conftest import FIGURE, hide, stands, sticking_out, wait_until
 from tests.geometry import nearest_realisable
 
 pytestmark = pytest.mark.browser
-ROOT = ".nx[data-ready]"
 
 
 @pytest.fixture
 def explorer(moving_page):
-    return lambda query="", **context: moving_page(f"/temperature{query}", ROOT, **context)
-
-
-def tau(page) -> float:
-    return float(page.locator(ROOT).get_attribute("data-tau"))
-
-
-def wait_tau(page, condition: str, timeout: int = 15_000) -> None:
-    """Wait for a condition on t; the component lives in a shadow root, which locators pierce but scripts do not."""
-    deadline = time.monotonic() + timeout / 1000
-    while not eval(condition, {"t": tau(page)}):
-        assert time.monotonic() < deadline, f"tau is {tau(page)}, waited for {condition}"
-        page.wait_for_timeout(30)
+    return lambda query="", **context: moving_page(f"/temperature{query}", **context)
 
 
 def wait_url(page, part: str) -> None:
     page.wait_for_function("part => location.search.includes(part)", arg=part, timeout=15_000)
-
-
-def place(page) -> int:
-    return int(page.locator(ROOT).get_attribute("data-at"))
-
-
-def wait_place(page, least: int) -> None:
-    """Wait until beat or step has come so far."""
-    deadline = time.monotonic() + 30
-    while place(page) < least:
-        assert time.monotonic() < deadline, f"it stands at {place(page)}, waited for {least}"
-        page.wait_for_timeout(30)
 
 
 def total(page) -> float:
@@ -89,10 +63,10 @@ def test_play_moves_tau_and_bars_and_ends_at_a_tenth(explorer):
     page = explorer("?b=hard&r=1")
     before = bar_scale(page, 2)
     page.get_by_role("button", name="Play").click()
-    wait_tau(page, "t < 0.45")
+    wait_until(page, "tau", lambda t: t < 0.45)
     moving = bar_scale(page, 2)
     assert moving > before, "lower τ gives the positive a larger share"
-    wait_tau(page, "t == 0.1")
+    wait_until(page, "tau", 0.1)
     p = sim.softmax_rows(PRESETS["hard"].similarity, 0.1)[0]
     assert bar_scale(page, 2) == pytest.approx(p[1], abs=1e-5)
     page.get_by_role("button", name="Play").wait_for()
@@ -102,18 +76,18 @@ def test_play_moves_tau_and_bars_and_ends_at_a_tenth(explorer):
 def test_pause_stops_within_a_frame_and_play_goes_on_from_there(explorer):
     page = explorer()
     page.get_by_role("button", name="Play").click()
-    wait_tau(page, "t < 0.45")
+    wait_until(page, "tau", lambda t: t < 0.45)
     page.get_by_role("button", name="Pause").click()
-    stopped = tau(page)
+    stopped = stands(page, "tau")
     page.wait_for_timeout(400)
-    assert tau(page) == stopped
+    assert stands(page, "tau") == stopped
     assert page.locator(".nx [aria-live]").text_content().startswith("Stopped at tau 0.")
-    page.locator(ROOT).evaluate("""root => {
+    page.locator(FIGURE).evaluate("""root => {
       window.taus = []
       new MutationObserver(() => window.taus.push(Number(root.dataset.tau))).observe(root, { attributeFilter: ["data-tau"] })
     }""")
     page.get_by_role("button", name="Play").click()
-    wait_tau(page, f"t < {stopped}")
+    wait_until(page, "tau", lambda t: t < stopped)
     assert max(page.evaluate("window.taus")) <= stopped + 1e-9, (
         "it did not begin again"
     )  # τ is the exponential of its logarithm
@@ -125,11 +99,11 @@ def test_with_reduced_motion_play_is_one_step(explorer):
     assert "Step" in play.inner_text()
     for expected in (0.3, 0.2, 0.15, 0.1, 0.5):
         play.click()
-        assert tau(page) == expected
+        assert stands(page, "tau") == expected
     page.get_by_role("radio", name="Train from here").click()
     play.click()
     page.wait_for_timeout(200)
-    assert place(page) == 1, "one step of training, and no other follows"
+    assert stands(page, "at") == 1, "one step of training, and no other follows"
 
 
 def test_slider_keys_walk_the_stops_and_say_the_value(explorer):
@@ -138,11 +112,11 @@ def test_slider_keys_walk_the_stops_and_say_the_value(explorer):
     slider.focus()
     for key, expected in [("ArrowLeft", 0.15), ("ArrowLeft", 0.1), ("ArrowRight", 0.15), ("End", 10.0), ("Home", 0.01)]:
         page.keyboard.press(key)
-        assert tau(page) == expected
+        assert stands(page, "tau") == expected
     page.keyboard.press("End")
     for _ in range(9):
         page.keyboard.press("ArrowLeft")
-    assert tau(page) == 0.1
+    assert stands(page, "tau") == 0.1
     assert slider.get_attribute("aria-valuetext") == "tau 0.1, p+ 0.9995"
     wait_url(page, "t=0.1")
     page.keyboard.press("Space")
@@ -299,19 +273,19 @@ def test_an_impossible_matrix_says_so_and_is_not_trained(explorer):
     assert page.locator(".matrix rect.moved").count() == 28
     wait_url(page, "f=1")
     page.locator(".play").click()
-    wait_place(page, 3)
+    wait_until(page, "at", lambda k: k >= 3)
 
 
 # -- playing ---------------------------------------------------------------------------------------------------------------
 def test_six_beats_play_step_and_scrub(explorer):
     page = explorer("?m=beats&t=0.1")
-    assert place(page) == 1
+    assert stands(page, "at") == 1
     assert page.locator(".beats .later").count() == 5
     page.get_by_role("button", name="One step on").click()
     assert page.locator(".beats .now th").inner_text().endswith("s/τ")
     page.locator(".seek").focus()
     page.keyboard.press("End")
-    assert place(page) == 6
+    assert stands(page, "at") == 6
     assert (
         page.locator(".beats .now td").inner_text()
         == f"{sim.nt_xent_rows(PRESETS['sheet'].similarity, PRESETS['sheet'].partner, 0.1)[0]:.7f}"[:9]
@@ -319,8 +293,8 @@ def test_six_beats_play_step_and_scrub(explorer):
     page.locator(".beats td").nth(2).hover()
     assert page.locator(".bar.lit .bar-name").inner_text() == "3"
     page.get_by_role("button", name="Play").click()
-    assert place(page) == 1
-    wait_place(page, 2)
+    assert stands(page, "at") == 1
+    wait_until(page, "at", lambda k: k >= 2)
     page.get_by_role("button", name="Pause").click()
     page.wait_for_function("/k=[2-6]/.test(location.search)")
 
@@ -333,12 +307,12 @@ def test_each_way_to_play_has_three_speeds(explorer, speed, beat, tau_):
     play, slow = page.locator(".play"), page.get_by_role("combobox", name="Speed")
     play.evaluate("e => e.click()")
     page.clock.run_for(2600)
-    assert place(page) == beat
+    assert stands(page, "at") == beat
     assert slow.input_value() == speed
     page.get_by_role("radio", name="Sweep τ").evaluate("e => e.click()")
     play.evaluate("e => e.click()")
     page.clock.run_for(2600)
-    assert tau(page) == pytest.approx(tau_, rel=0.05)
+    assert stands(page, "tau") == pytest.approx(tau_, rel=0.05)
 
 
 def test_another_speed_holds_at_once_and_in_the_link(explorer):
@@ -346,7 +320,7 @@ def test_another_speed_holds_at_once_and_in_the_link(explorer):
     page.get_by_role("button", name="Play").click()
     page.get_by_role("combobox", name="Speed").select_option("fast")
     wait_url(page, "s=fast")
-    wait_place(page, 10)
+    wait_until(page, "at", lambda k: k >= 10)
     page.get_by_role("button", name="Pause").wait_for()
 
 
@@ -360,31 +334,27 @@ def test_training_descends_to_the_floor_and_a_link_brings_the_step_back(explorer
     page.wait_for_function("!location.search.includes('k=')")
     count_messages(page)
     page.get_by_role("button", name="Play").click()
-    wait_place(page, 8)
+    wait_until(page, "at", lambda k: k >= 8)
     playing = sent_count(page)
     page.get_by_role("button", name="Pause").click()
-    stopped = place(page)
+    stopped = stands(page, "at")
     assert total(page) < 0.3
     page.wait_for_timeout(400)
-    assert place(page) == stopped
-    wait_url(page, f"k={stopped}")
+    assert stands(page, "at") == stopped
+    wait_url(page, f"k={stopped:.0f}")
     assert (playing, sent_count(page)) == (0, 1), "one message, after the hand was lifted"
 
 
 def test_nothing_runs_while_the_page_is_hidden(explorer):
     page = explorer()
     page.get_by_role("button", name="Play").click()
-    wait_tau(page, "t < 0.45")
-    page.evaluate("""() => {
-      Object.defineProperty(document, "hidden", { configurable: true, get: () => window.isHidden })
-      window.isHidden = true
-      document.dispatchEvent(new Event("visibilitychange"))
-    }""")
-    stopped = tau(page)
+    wait_until(page, "tau", lambda t: t < 0.45)
+    hide(page, True)
+    stopped = stands(page, "tau")
     page.wait_for_timeout(400)
-    assert tau(page) == stopped
-    page.evaluate("() => { window.isHidden = false; document.dispatchEvent(new Event('visibilitychange')) }")
-    wait_tau(page, f"t < {stopped}")
+    assert stands(page, "tau") == stopped
+    hide(page, False)
+    wait_until(page, "tau", lambda t: t < stopped)
 
 
 def test_two_temperatures_side_by_side(explorer):
@@ -431,7 +401,7 @@ def test_an_own_matrix_is_checked_used_and_kept(explorer):
     wait_url(page, "o=5000.1000.2000.0.0.7500")
     assert page.locator(".bar").count() == 4
     page.reload()
-    page.wait_for_selector(ROOT)
+    page.wait_for_selector(FIGURE)
     assert cell(page, 3, 4).locator(".cell-s").text_content() == "0.75"
     page.get_by_text("Bring your own matrix").click()
     page.locator(".own input[type=file]").set_input_files(
@@ -443,16 +413,16 @@ def test_an_own_matrix_is_checked_used_and_kept(explorer):
 
 def test_deep_link_opens_what_it_says(explorer):
     page = explorer("?run=small&t=0.2&r=4&b=run&n=5&lang=zh")
-    assert tau(page) == 0.2
+    assert stands(page, "tau") == 0.2
     assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "run"
     assert page.locator(".bar").count() == 10
     assert "4" in page.locator(".anchor-name").inner_text()
-    assert page.locator(ROOT).get_attribute("lang") == "zh-Hans"
+    assert page.locator(FIGURE).get_attribute("lang") == "zh-Hans"
 
 
 def test_nonsense_in_the_link_is_clamped(explorer):
     page = explorer("?t=-3&r=77&b=%3Cscript%3E&n=x")
-    assert tau(page) == 0.01
+    assert stands(page, "tau") == 0.01
     assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "sheet"
     assert "6" in page.locator(".anchor-name").inner_text()
 
@@ -484,12 +454,12 @@ def test_view_survives_a_change_of_language_and_a_page_switch(explorer):
     wait_url(page, "t=0.2")
     page.get_by_test_id("stSidebar").get_by_text("中文", exact=True).click()
     page.get_by_role("button", name="播放").wait_for()
-    assert tau(page) == 0.2
+    assert stands(page, "tau") == 0.2
     page.get_by_test_id("stSidebarNavLink").nth(3).click()
     page.wait_for_url("**/pairs*")
     page.get_by_test_id("stSidebarNavLink").nth(5).click()
-    page.wait_for_selector(ROOT)
-    assert tau(page) == 0.2
+    page.wait_for_selector(FIGURE)
+    assert stands(page, "tau") == 0.2
     assert page.locator('.presets [aria-checked="true"]').get_attribute("data-name") == "false"
 
 
@@ -499,7 +469,7 @@ def test_typed_temperatures_and_batch_size(explorer):
     for text, expected in [("0,07", 0.07), ("５", 5.0), ("99", 10.0), ("none", 10.0)]:
         field.fill(text)
         field.press("Enter")
-        assert tau(page) == expected
+        assert stands(page, "tau") == expected
     page.locator("input.count").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -512,13 +482,9 @@ def test_typed_temperatures_and_batch_size(explorer):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_sticks_out(explorer, width, scheme):
     page = explorer("?run=small&b=false&t=0.07", viewport={"width": width, "height": 800}, color_scheme=scheme)
-    root = page.locator(ROOT)
-    overflow = root.evaluate(
-        """root => [...root.querySelectorAll("section, .controls, .fraction, .bar, .chip, .radio, .plain, .quiz, text")]
-        .filter(e => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 11).map(e => e.outerHTML.slice(0, 90))"""
-    )
-    assert overflow == []
-    background = root.evaluate(
+    parts = "section, .controls, .fraction, .bar, .chip, .radio, .plain, .quiz, text"
+    assert sticking_out(page, parts, 11) == []
+    background = page.locator(FIGURE).evaluate(
         "e => getComputedStyle(e).getPropertyValue('--st-background-color').trim().toLowerCase()"
     )
     assert background == {"light": "#ffffff", "dark": "#12181d"}[scheme]

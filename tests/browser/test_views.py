@@ -1,14 +1,12 @@
 """The Views page by hand: an operation switched on, another draw, back, and the pipeline taken to the Train page."""
 
-import time
-
 import numpy as np
 import pytest
 
 from simclr_core.sources import load_images
 from simclr_core.viewadvice import PIPELINES
 from simclr_core.viewsteps import strips
-from tests.browser.conftest import settle
+from tests.browser.conftest import FIGURE, hide, settle, stands, sticking_out, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -29,23 +27,9 @@ def test_a_pipeline_is_changed_shared_and_taken_along(visit):
 
 
 # -- on the way from the picture -----------------------------------------------------------------------------------------
-ROOT = ".views[data-ready]"
-
-
 @pytest.fixture
 def morph(moving_page):
-    return lambda query="views.recipe=simclr&views.seed=3", **context: moving_page(f"/views?{query}", ROOT, **context)
-
-
-def at(page) -> float:
-    return float(page.locator(ROOT).get_attribute("data-at"))
-
-
-def wait_at(page, condition: str, timeout: float = 30) -> None:
-    deadline = time.monotonic() + timeout
-    while not eval(condition, {"at": at(page)}):
-        assert time.monotonic() < deadline, f"it stands at {at(page)}, waited for {condition}"
-        page.wait_for_timeout(30)
+    return lambda query="views.recipe=simclr&views.seed=3", **context: moving_page(f"/views?{query}", **context)
 
 
 def distances(page) -> list[str]:
@@ -68,11 +52,11 @@ def test_play_runs_to_the_view_and_stops_within_a_frame(morph):
     begin = pixels(page, 1)
     assert set(distances(page)) == {"0"}
     page.get_by_role("button", name="Play").click()
-    wait_at(page, "at > 0.5")
+    wait_until(page, "at", lambda at: at > 0.5)
     page.get_by_role("button", name="Pause").click()
-    stopped = at(page)
+    stopped = stands(page, "at")
     page.wait_for_timeout(300)
-    assert at(page) == stopped
+    assert stands(page, "at") == stopped
     page.locator("input.at").press("End")
     assert pixels(page, 1) != begin
     assert "0" not in distances(page)
@@ -95,18 +79,17 @@ def test_what_is_drawn_at_the_end_is_the_cores_view(morph):
 def test_nothing_moves_while_hidden_and_motion_that_is_unwelcome_is_a_step(morph):
     page = morph()
     page.get_by_role("button", name="Play").click()
-    wait_at(page, "at > 0.1")
-    hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')) }"
-    page.evaluate(hide, True)
-    rested = at(page)
+    wait_until(page, "at", lambda at: at > 0.1)
+    hide(page, True)
+    rested = stands(page, "at")
     page.wait_for_timeout(300)
-    assert at(page) == rested
-    page.evaluate(hide, False)
-    wait_at(page, f"at > {rested}")
+    assert stands(page, "at") == rested
+    hide(page, False)
+    wait_until(page, "at", lambda at: at > rested)
     still = morph(reduced_motion="reduce")
     for place in (1, 2):
         still.get_by_role("button", name="Next step").click()
-        assert at(still) == place
+        assert stands(still, "at") == place
 
 
 def test_the_crop_is_dragged_and_measured_when_let_go(morph):
@@ -121,7 +104,7 @@ def test_the_crop_is_dragged_and_measured_when_let_go(morph):
     assert set(distances(page)) == {"…"}, "and measured afterwards"
     page.mouse.up()
     page.wait_for_function("location.search.includes('views.hand=crop')")
-    page.locator(f'{ROOT}[data-stale="0"]').wait_for()
+    page.locator(f'{FIGURE}[data-stale="0"]').wait_for()
     assert "…" not in distances(page)
     assert distances(page) != before
     again = morph(page.evaluate("location.search.slice(1)"))
@@ -142,7 +125,7 @@ def test_crop_and_strength_answer_to_keys(morph):
     page.keyboard.press("-")
     assert float(page.locator('[data-view="2"] .frame').get_attribute("width")) == float(size) - 1
     page.wait_for_function("location.search.includes('views.hand=')")
-    page.locator(f'{ROOT}[data-stale="0"]').wait_for()
+    page.locator(f'{FIGURE}[data-stale="0"]').wait_for()
     assert crop.evaluate("e => e.getRootNode().activeElement === e"), "measuring leaves the focus where it is"
     page.locator('[data-view="1"] .beat').filter(has_text="Hue").click()
     strength = page.locator('[data-view="1"] .strength input')
@@ -154,11 +137,7 @@ def test_crop_and_strength_answer_to_keys(morph):
 
 def test_nothing_sticks_out(morph):
     page = morph("views.recipe=simclr&lang=zh", viewport={"width": 375, "height": 800}, color_scheme="dark")
-    assert page.locator(ROOT).get_attribute("lang") == "zh-Hans"
+    assert page.locator(FIGURE).get_attribute("lang") == "zh-Hans"
     for width in (375, 800):
         page.set_viewport_size({"width": width, "height": 800})
-        overflow = page.locator(ROOT).evaluate(
-            """root => [...root.querySelectorAll("section, .dial *, .beat, .meter *")]
-            .filter(e => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 2).map(e => e.outerHTML.slice(0, 90))"""
-        )
-        assert overflow == []
+        assert sticking_out(page, "section, .dial *, .beat, .meter *") == []
