@@ -17,6 +17,7 @@ from pages.ui.text import escape_markdown, t
 from pages.ui.widgets import KEEP, figure_with_table
 from simclr_core.batchsize import REDRAWS, SIZES, BatchOf, Spread, redraw
 from simclr_core.similarity import interleaved_partner, loss_ceiling, loss_floor, nt_xent_rows, similarity_gradient
+from simclr_core.store import RunDir
 from simclr_core.worksheet.problems import half_share_images
 
 TAU, N = "batch.tau", "batch.n"
@@ -80,9 +81,8 @@ def alone(tau: float) -> None:
 
 
 # -- every size ----------------------------------------------------------------------------------------------------------
-@st.cache_data(max_entries=32, show_spinner=False)
-def _redrawn(stamp: tuple[Any, ...], run_name: str, temperature: float, redraws: int) -> list[BatchOf]:
-    run = state.available_runs()[run_name]
+@state.kept(32)
+def _redrawn(run: RunDir, temperature: float, redraws: int) -> list[BatchOf]:
     return redraw(state.pairs(run), temperature, redraws=redraws)
 
 
@@ -94,10 +94,9 @@ def measured(tau: float) -> None:
         return
     name = escape_markdown(state.called(run))
     st.markdown(t("batch.measured", pairs=len(pairs.index), name=name, redraws=REDRAWS))
-    stamp = (run.path.name, (run.path / "embeddings" / "pairs.npz").stat().st_mtime_ns)
     with st.spinner(t("batch.drawing")):
-        own = _redrawn(stamp, run.name, tau, REDRAWS)
-        found = {stop: _redrawn(stamp, run.name, float(stop), FEW) for stop in COMPARED}
+        own = _redrawn(run, tau, REDRAWS)
+        found = {stop: _redrawn(run, float(stop), FEW) for stop in COMPARED}
     if len(own) > 1:
         answer, numbers = doubled(own)
         question("batch.double", answer, **numbers)
@@ -186,12 +185,11 @@ def _figure(
 
 
 # -- BatchNorm -----------------------------------------------------------------------------------------------------------
-@st.cache_data(max_entries=8, show_spinner=False)
-def _agreement(stamp: tuple[Any, ...], run_name: str) -> list[float]:
+@state.kept(8)
+def _agreement(run: RunDir) -> list[float]:
     from simclr_core.checkpoints import load_encoder
     from simclr_core.encode import batch_norm_agreement
 
-    run = state.available_runs()[run_name]
     images = state.pictures(run)
     assert images is not None
     encoder = load_encoder(run.path)
@@ -202,18 +200,15 @@ def norm() -> None:
     """z in training against evaluation mode; measured when a person asks, because the encoder must be loaded."""
     st.markdown(t("batch.norm"))
     run = state.current()
-    latest = None if run is None else run.latest_checkpoint
-    if run is None or latest is None or state.spec_of(run) is None:
+    if run is None or run.latest_checkpoint is None or state.spec_of(run) is None:
         st.info(t("batch.norm_no"), icon=":material/info:")
         return
-    stamp = (run.name, latest.name, latest.stat().st_mtime_ns)
-    asked = st.button(t("batch.norm_measure"), key="batch.norm", icon=":material/speed:")
-    if asked:
-        st.session_state["batch.norm_of"] = stamp
-    if st.session_state.get("batch.norm_of") != stamp:
+    if st.button(t("batch.norm_measure"), key="batch.norm", icon=":material/speed:"):
+        st.session_state["batch.norm_of"] = state.identity(run)
+    if st.session_state.get("batch.norm_of") != state.identity(run):
         return
     with st.spinner(t("batch.norm_wait")):
-        cosines = np.array(_agreement(stamp, run.name))
+        cosines = np.array(_agreement(run))
     n = np.array(NORM_SIZES[: len(cosines)])
     shown = {t("batch.norm_axis"): cosines}
     figure = figures.curves(n, shown, x_title=t("batch.axis_n"), y_title=t("batch.norm_axis"))

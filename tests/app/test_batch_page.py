@@ -2,13 +2,16 @@
 
 import math
 import re
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pages.ui.batchparts import doubled
+from simclr_core import encode
 from simclr_core.batchsize import BatchOf, Spread
+from tests.pair_runs import build_encoded_run
 
 
 def metrics(at) -> dict[str, str]:
@@ -51,6 +54,18 @@ def test_the_loss_read_as_information_stays_below_ln_k(open_page):
     assert list(bound["ln K, the most it can say"]) == list(loss["ceiling ln(2N − 1)"])
     assert list(bound["ln K − loss"]) == pytest.approx(list(loss["ceiling ln(2N − 1)"] - loss["loss"]))
     assert (bound["ln K − loss"] <= bound["ln K, the most it can say"]).all()
+
+
+def test_batch_norm_is_measured_when_asked_and_once_a_run(open_page, tmp_path, monkeypatch):
+    measure = MagicMock(return_value=[0.9, 0.99])
+    monkeypatch.setattr(encode, "batch_norm_agreement", measure)
+    build_encoded_run(tmp_path / "full")
+    at = open_page("batch", run="full", root=tmp_path)
+    measure.assert_not_called()
+    at = at.button(key="batch.norm").click().run()
+    assert "batch.figure.norm" in [chart.key for chart in at.get("plotly_chart")]
+    assert not at.select_slider(key="batch.tau").set_value("0.5").run().exception
+    measure.assert_called_once()
 
 
 def test_the_temperature_lives_in_the_url(open_page):
