@@ -10,7 +10,7 @@ import streamlit as st
 from pages.ui import figures
 from pages.ui.text import label, t
 from pages.ui.widgets import Origin, figure_with_table
-from simclr_core.config import RunConfig, to_dict
+from simclr_core.config import RunConfig
 from simclr_core.demo import comparisons
 from simclr_core.demo.comparisons import Summary
 from simclr_core.similarity import loss_ceiling
@@ -41,12 +41,9 @@ def show(name: str) -> None:
 
 def command(config: RunConfig) -> str:
     """The line that makes such a run: every setting that is not the program's own."""
-    usual, changes = to_dict(RunConfig()), []
-    for group in ("augment", "model", "train"):
-        own = to_dict(config)[group]
-        changes += [f"{group}.{k}={json.dumps(v)}" for k, v in own.items() if v != usual[group].get(k)]
-    settings = " ".join(f"--set '{change}'" for change in changes)
-    return f"python -m simclr_core train --images {config.images} --out runs/NAME {settings}"
+    from simclr_core.run_report import command_line
+
+    return command_line(config, "runs/NAME")
 
 
 def _intervals(summaries: list[Summary]) -> go.Figure:

@@ -1,5 +1,7 @@
 """Comparisons of real runs on the pages: what is committed is whole, intervals are right, commands make the runs."""
 
+import shlex
+
 import numpy as np
 import pytest
 
@@ -51,8 +53,8 @@ def test_intervals_need_three_seeds():
 def test_the_shown_command_makes_the_run(name, key):
     """Its settings are all that differs from the program's own."""
     config = comparisons.config(COMPARISONS[name][key], 0)
-    settings = [part.split("'")[0] for part in measuredruns.command(config).split("--set '")[1:]]
-    assert with_overrides(RunConfig(images="demo"), settings) == config
+    _, settings = measuredruns.command(config).split(" --set ")
+    assert with_overrides(RunConfig(images="demo"), shlex.split(settings)) == config
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
