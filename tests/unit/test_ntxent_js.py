@@ -15,7 +15,7 @@ BODY = """cases.map(({ s, partner, tau }) => {
   return {
     softmax: p,
     loss: nx.lossRows(s, partner, tau),
-    total: nx.lossMean(s, partner, tau),
+    total: nx.mean(nx.lossRows(s, partner, tau)),
     pull: s.map((row, i) => nx.anchorLoss(row, i, partner[i], tau)[1] / tau),
     both: nx.lossAndPull(s, partner, tau),
     gradient: p.map((row, i) => nx.gradientRow(row, partner[i], tau)),

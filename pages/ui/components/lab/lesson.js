@@ -22,7 +22,7 @@ const SHOWN = -1 // the views that are drawn and measured; training never sees t
 const RANKME_EPS = 1e-7
 
 // Standard normal numbers from a seed and the purpose they are drawn for (mulberry32, Box and Muller).
-export function normals(count, seed, purpose) {
+function normals(count, seed, purpose) {
   let state = Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(purpose + 1, 0x85ebca6b)
   const uniform = () => {
     state = (state + 0x6d2b79f5) | 0
@@ -53,7 +53,7 @@ export function firstWeights({ start, seed }) {
 }
 
 // Unit rows u and the lengths that were divided out.
-export function embed(w, x) {
+function embed(w, x) {
   const m = x.length / D
   const u = new Float64Array(m * DIM)
   const length = new Float64Array(m)
@@ -123,7 +123,7 @@ function ntXent(u, tau) {
 export const OBJECTIVES = { attraction, negatives: ntXent }
 
 // Gradient on the weights: along the sphere, through the division by the length, onto the numbers of the view.
-export function weightGradient({ u, length }, force, x) {
+function weightGradient({ u, length }, force, x) {
   const gradient = new Float64Array(DIM * WIDTH)
   for (let i = 0; i < length.length; i++) {
     let outward = 0

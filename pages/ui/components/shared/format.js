@@ -77,7 +77,7 @@ export function colour(t) {
   return LADDER[Math.round(clamp(t, 0, 1) * 256)]
 }
 
-export const LOG_LOW = 6 // the log scale of shares starts at 10^-6
+const LOG_LOW = 6 // the log scale of shares starts at 10^-6
 
 // Where a share stands on the 0 to 1 axis, linear or logarithmic.
 export function place(p, log) {

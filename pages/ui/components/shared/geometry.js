@@ -1,7 +1,7 @@
 // Which similarity matrices are cosines of real unit vectors, and the vectors: the twin of the last part of
 // simclr_core/similarity.py. Matrices are arrays of rows; no DOM in here.
 
-export const EIGENVALUE_TOLERANCE = 1e-9 // rounding of a singular Gram matrix, as in Python
+const EIGENVALUE_TOLERANCE = 1e-9 // rounding of a singular Gram matrix, as in Python
 
 // Eigenvalues, least first, and eigenvectors (basis[c] belongs to values[c]) of a symmetric matrix, by cyclic Jacobi
 // rotations: exact to rounding, and short. Golub & Van Loan, Matrix Computations, algorithm 8.5.3.
@@ -48,7 +48,7 @@ function turn(x, y, c, s) {
 }
 
 // The matrix with diagonal 1: what is decomposed.
-export function gram(s) {
+function gram(s) {
   return s.map((row, i) => Array.from(row, (x, k) => (i === k ? 1 : x)))
 }
 

@@ -5,7 +5,7 @@
 // tau > 0. Losses in nats (Chen et al. 2020, arXiv 2002.05709, eq. 1).
 
 // Softmax of one row of s/tau without the anchor itself. The largest logit is taken off first, so tau = 0.01 is safe.
-export function softmaxRow(row, i, tau) {
+function softmaxRow(row, i, tau) {
   let top = -Infinity
   for (let k = 0; k < row.length; k++) if (k !== i && row[k] > top) top = row[k]
   const p = new Array(row.length).fill(0)
@@ -36,10 +36,6 @@ export function lossRows(s, partner, tau) {
 
 export function mean(values) {
   return values.reduce((a, b) => a + b, 0) / values.length
-}
-
-export function lossMean(s, partner, tau) {
-  return mean(lossRows(s, partner, tau))
 }
 
 // 1 - p of the positive as the sum of the other shares: no digits are lost when p is almost 1.

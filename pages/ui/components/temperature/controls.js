@@ -124,7 +124,7 @@ function dial(app, name, sign, label) {
   return { node, update }
 }
 
-export function snapped(tau) {
+function snapped(tau) {
   return STOPS.find((stop) => Math.abs(fraction(stop) - fraction(tau)) < SNAP) ?? tau
 }
 

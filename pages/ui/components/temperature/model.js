@@ -15,7 +15,7 @@ import {
 export const LOW = 0.01
 export const HIGH = 10
 export const OWN = "own"
-export const BEATS = 6
+const BEATS = 6
 export const STEPS = 400
 export const RATE = 0.5
 const IMAGES = [6, 16] // usual and most images of a batch of free size
@@ -34,11 +34,11 @@ export function tauAt(t) {
 }
 
 // -- matrices ----------------------------------------------------------------------------------------------------------
-export function readCells(text) {
+function readCells(text) {
   return text ? text.split("_").map((part) => part.split(".").map(Number)).map(([i, k, v]) => [i - 1, k - 1, v / CELL_UNIT]) : []
 }
 
-export function writeCells(cells) {
+function writeCells(cells) {
   return cells.map(([i, k, v]) => `${i + 1}.${k + 1}.${Math.round(v * CELL_UNIT)}`).join("_")
 }
 
@@ -157,7 +157,7 @@ function widestPlane(z) {
 // -- playing -------------------------------------------------------------------------------------------------------------
 const FROM = 0.5
 const TO = 0.1
-export const KEY_STOPS = [0.5, 0.3, 0.2, 0.15, 0.1]
+const KEY_STOPS = [0.5, 0.3, 0.2, 0.15, 0.1]
 
 // The ways to play: how long in ms; what a moment t (0 to 1) shows; which moment a view is; one step onward or back.
 // Early steps of training are shown slowly and late ones quickly, since little moves then.
