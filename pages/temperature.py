@@ -69,12 +69,9 @@ def share(view: View) -> None:
     shown: dict[str, Any] = dict(view)
     usual: dict[str, Any] = dict(read_view({next(iter(PRESETS)): 2}, mode=view["mode"])) | {"mode": "sweep"}
     for name, key in URL.items():
-        if shown[name] == usual[name]:
-            st.query_params.pop(key, None)
-        else:
-            st.query_params[key] = (
-                f"{shown[name]:.4g}" if name in ("tau", "tau2") else str(shown[name] if name != "fix" else 1)
-            )
+        value = shown[name]
+        said = f"{value:.4g}" if isinstance(value, float) else 1 if value is True else value
+        state.share(key, None if value == usual[name] else said, None)
 
 
 @st.fragment
