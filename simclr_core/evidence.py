@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -68,9 +68,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits(Params):
-    """Base of every rule's thresholds. `SOURCE` says where they come from."""
-
-    SOURCE: ClassVar[str] = ""
+    """Base of every rule's thresholds; where they come from stands in `verdict.toml`."""
 
 
 class Judgement(NamedTuple):

@@ -23,8 +23,6 @@ TEXTS = beside(__file__)
 class CompleteLimits(Limits):
     """The std ratio decides; a high median cosine finds the cloud whose few outliers keep the spread up."""
 
-    SOURCE = "clouds around one point, with and without outliers; an untrained ResNet-18's h still has .10"
-
     fail: float = 0.05  # std ratio that fails
     warn: float = 0.1  # std ratio that warns
     spread: float = 0.05  # 1 − mean cosine above which rows differ
@@ -47,11 +45,6 @@ def complete(e: Evidence, limits: CompleteLimits) -> Judgement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DimensionalLimits(Limits):
     """A variance carried by two or three directions, or half of them at zero; what a cliff is stands in `spectrum`."""
-
-    SOURCE = (
-        "clouds of known rank; h of encoders that learned well uses 8 to 15 of 128 to 512 directions, in short runs 5, "
-        "effectively 9; a spectrum falling with the square of the rank effectively 5, failed runs 2 to 5"
-    )
 
     live: float = 0.5  # share of eigenvalues above 1e-6
     columns: float = 0.75  # share of columns that vary
@@ -139,8 +132,6 @@ def _many_directions(e: Evidence, limits: DimensionalLimits) -> Judgement:
 class ConeLimits(Limits):
     """Rows without negative numbers always share a direction, so theirs may be larger."""
 
-    SOURCE = "clouds with a known offset; h after a ReLU that learned well has .65, untrained .98"
-
     fail: float = 0.8  # mean cosine that fails
     warn: float = 0.6  # mean cosine that warns
     fail_positive: float = 0.96  # … after a ReLU
@@ -161,8 +152,6 @@ def cone(e: Evidence, limits: ConeLimits) -> Judgement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterLimits(Limits):
     """A gap in the pair distances, below which most rows have company."""
-
-    SOURCE = "mixtures of known width; real encoders show no gap"
 
     fail: float = 2.5  # ratio of the gap's ends that fails
     warn: float = 1.7  # ratio of the gap's ends that warns
@@ -187,8 +176,6 @@ def cluster(e: Evidence, limits: ClusterLimits) -> Judgement:
 class DuplicatesLimits(Limits):
     """Share of rows with a neighbour at cosine .999."""
 
-    SOURCE = "vecscope 0.2 (10 % fails), at .999 instead of .99"
-
     fail: float = 0.10  # share that fails
     warn: float = 0.02  # share that warns
 
@@ -203,10 +190,6 @@ def duplicates(e: Evidence, limits: DuplicatesLimits) -> Judgement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubsLimits(Limits):
     """Skewness says little alone: a common direction among many gives a healthy cloud 4 to 13, and a quarter antihubs."""
-
-    SOURCE = (
-        "vecscope 0.2 (skewness 4 fails); reach and antihubs: 300 clouds with and without planted hubs (docs/zoo.md)"
-    )
 
     fail: float = 4.0  # skewness that fails
     warn: float = 2.0  # skewness that warns

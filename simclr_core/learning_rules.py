@@ -31,8 +31,6 @@ def purity_gain(e: Evidence) -> tuple[float, bool]:
 class ShortcutLimits(Limits):
     """The views are told apart all but perfectly, yet neighbours know no more of the classes than before training."""
 
-    SOURCE = "chosen on seeds 0 and 1 of the failure zoo (docs/zoo.md), held on seed 2"
-
     auc: float = 0.99  # AUC of the pairs
     near: float = 0.7  # alignment below which views are alike
     twin: float = 0.6  # share of twins found first
@@ -69,8 +67,6 @@ class UndertrainedLimits(Limits):
 
     In a batch of two the loss falls by guessing among three: then only views that were not trained on tell.
     """
-
-    SOURCE = "runs stopped early: a fifth of the way is passed within the first epoch; views: the zoo's batch of two"
 
     fail: float = LEARNED  # share of the way that fails
     warn: float = 0.35  # share of the way that warns
@@ -121,8 +117,6 @@ def _views_untold(e: Evidence, limits: UndertrainedLimits) -> Judgement:
 class OverUniformLimits(Limits):
     """Spread like the uniform sphere, while views of an image lie apart or classes are looser than before."""
 
-    SOURCE = "chosen: views as far apart as at 60 degrees on an evenly filled sphere"
-
     uniform: float = 0.97  # share of the sphere's uniformity
     apart: float = 1.0  # alignment that fails
     apart_warn: float = 0.7  # alignment that warns
@@ -147,8 +141,6 @@ def over_uniform(e: Evidence, limits: OverUniformLimits) -> Judgement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalseNegativesLimits(Limits):
     """Negatives of the anchor's own class: expected in every labelled set, harmful where they are most of them."""
-
-    SOURCE = "chosen: most negatives are of the anchor's class and most twins are lost"
 
     fail: float = 0.5  # share of same-class negatives that fails
     warn: float = 0.25  # share that warns

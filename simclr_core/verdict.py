@@ -35,6 +35,8 @@ from simclr_core.store import RunDir, read_metrics
 from simclr_core.texts import beside
 
 TEXTS = beside(__file__)
+LIMITS: dict[str, Label] = TEXTS["limits"]
+"""Where the limits of each diagnosis come from."""
 _ORDER: tuple[Severity, ...] = ("ok", "warn", "fail")
 _SEARCH = 0.6  # share of the time that the neighbours take, where intervals are measured too
 
@@ -102,7 +104,7 @@ def _judge(name: str, evidence: Evidence, known: Mapping[str, Interval | None]) 
         sentences=judgement.text._asdict(),
         source=choice.source,
         interval=known.get(metric) if judgement.value == evidence.metrics.get(metric) else None,
-        threshold_source=limits.SOURCE,
+        threshold_source=LIMITS[name].en,
     )
     return replace(finding, sentences=_with_doubt(finding)) if finding.unsure else finding
 

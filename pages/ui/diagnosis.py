@@ -27,7 +27,7 @@ from simclr_core.pixels import REFERENCE_ROWS
 from simclr_core.records import CollapseReport, Finding, Severity, Space, SpaceReport
 from simclr_core.spectrum import LIVE
 from simclr_core.store import RunDir
-from simclr_core.verdict import DIAGNOSES, diagnose, measure
+from simclr_core.verdict import DIAGNOSES, LIMITS, diagnose, measure
 
 REFERENCES = ("untrained", "pixels", "sphere")
 PATIENCE = 0.7  # seconds before a bar says how far it is
@@ -187,7 +187,7 @@ def _check(finding: Finding, references: Sequence[str]) -> Row:
     known = finding.id in DIAGNOSES
     name = upper(label(DIAGNOSES[finding.id].label)) if known else t("collapse.zero_rows")
     source = t("collapse.source", source=finding.source) if finding.source else ""
-    limit = t("collapse.limit_source", source=finding.threshold_source) if finding.threshold_source else ""
+    limit = t("collapse.limit_source", source=label(LIMITS[finding.id])) if finding.threshold_source else ""
     word = t(f"collapse.mark_{finding.severity}")
     result = f"{MARKS[finding.severity]} {word}" if finding.value is not None else t("common.not_measured")
     value = f"{short(finding.value)}\n{span(finding.interval)}"

@@ -1,4 +1,4 @@
-"""Numbers in a quiet table of HTML: a name with a line of explanation, then short values in columns."""
+"""Numbers in a quiet table of HTML: a name, short values in columns, lines of explanation below them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ _STYLE = """
 .numbers th, .numbers td { padding: 7px 12px 7px 0; border-bottom: 1px solid rgb(128 128 128 / 22%); text-align: right;
   vertical-align: top; font-weight: 400; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .numbers thead th { font-size: 0.8rem; opacity: 0.75; vertical-align: bottom; white-space: normal; min-width: 72px; }
-.numbers th:first-child { text-align: left; white-space: normal; min-width: 230px; width: 100%; }
+.numbers th:first-child, .numbers .notes td { text-align: left; white-space: normal; min-width: 130px; width: 100%; }
+.numbers tr:has(+ .notes) > * { border-bottom: 0; padding-bottom: 0; }
+.numbers .notes td { padding-top: 0; }
 .numbers th:last-child, .numbers td:last-child { padding-right: 2px; }
 .numbers b { font-weight: 600; }
 .numbers .note { display: block; font-size: 0.8rem; line-height: 1.35; opacity: 0.75; }
 @container (max-width: 600px) {
-  .numbers table { font-size: 0.84rem; }
-  .numbers th, .numbers td { padding-right: 8px; }
-  .numbers thead th { min-width: 54px; font-size: 0.72rem; }
-  .numbers th:first-child { min-width: 170px; }
+  .numbers table { font-size: 0.8rem; }
+  .numbers th, .numbers td { padding-right: 5px; }
+  .numbers thead th { min-width: 40px; font-size: 0.72rem; }
+  .numbers th:first-child { min-width: 84px; }
+  .numbers .note { white-space: normal; }
 }
 </style>
 """
@@ -71,8 +74,9 @@ def _note(text: str) -> str:
 
 def _line(row: Row) -> str:
     notes = "".join(map(_note, row.notes))
+    below = f'<tr class="notes"><td colspan="{1 + len(row.values)}">{notes}</td></tr>' if notes else ""
     cells = "".join(_cell(value, bold=i == 0) for i, value in enumerate(row.values))
-    return f'<tr><th scope="row"><b>{escape(row.name)}</b>{notes}</th>{cells}</tr>'
+    return f'<tr><th scope="row"><b>{escape(row.name)}</b></th>{cells}</tr>{below}'
 
 
 def number_table(columns: Sequence[str], rows: Sequence[Row]) -> None:

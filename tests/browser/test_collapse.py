@@ -18,6 +18,14 @@ def test_a_deep_link_opens_the_space_with_its_pictures(visit):
     assert "space=z" in page.url
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_on_a_narrow_window_the_checks_fit_beside_all_their_references(visit, lang):
+    page = visit(f"/collapse?lang={lang}", viewport={"width": 800, "height": 900})
+    table = page.locator(".numbers").first
+    expect(table.locator("thead th")).to_have_count(7)
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+
+
 def test_a_part_is_reached_by_pointer_and_keyboard_and_survives_a_reload(visit):
     page = visit("/collapse?run=small")
     page.locator(".st-key-collapse-part").get_by_text("Hubs", exact=True).click()
