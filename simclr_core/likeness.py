@@ -39,9 +39,9 @@ def colour_similarity(a: Float[np.ndarray, "b 64"], b: Float[np.ndarray, "b 64"]
     return np.minimum(a, b).sum(axis=1)
 
 
-def random_pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """`RANDOM_PAIRS` pairs of different numbers below n, always the same."""
-    draw = np.random.default_rng(0)
+def random_pairs(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`RANDOM_PAIRS` pairs of different numbers below n, the same for the same seed."""
+    draw = np.random.default_rng(seed)
     i = draw.integers(0, n, RANDOM_PAIRS)
     return i, (i + draw.integers(1, n, RANDOM_PAIRS)) % n
 
