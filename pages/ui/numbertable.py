@@ -59,7 +59,7 @@ def short(value: float | None) -> str:
 
 def span(interval: Sequence[float] | None) -> str:
     """Two ends of an interval in short; nothing where there is none."""
-    return "" if interval is None else f"{short(interval[0])} … {short(interval[1])}"
+    return "" if interval is None else f"{short(interval[0])}\u00a0… {short(interval[1])}"
 
 
 def _cell(value: str, *, bold: bool) -> str:
